@@ -1,7 +1,7 @@
 """The question of a campaign: what annotators are asked, and which answers it accepts.
 
-A question is stored as JSON (`to_json`) and read back with every field checked (`from_json`). To add a field: give it
-a default that keeps stored questions valid, a line in `_check`, and, if its type is new, an entry in `_TYPES`.
+A question is stored as JSON (`to_json`) and read back with every field checked (`from_json`). To add a field:
+give it a default that keeps stored questions valid, a line in `_check`, and a new type an entry in `_TYPES`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "Kind": str}
 
 
 class QuestionInvalid(ValueError):
-    """A question breaks one of its own rules; the message names the field, what was expected and what came."""
+    """A question breaks one of its own rules; the message names the field, what it should be and is."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class Question:
         _check(self)
 
     def to_json(self) -> dict[str, Any]:
-        """A JSON object with every field, defaults included, so that a stored question never changes its meaning."""
+        """A JSON object with every field, defaults included, so that a stored question keeps its meaning."""
         return asdict(self)
 
     @classmethod
@@ -70,12 +70,8 @@ def pairwise(**changes: Any) -> Question:
 
 def ranking(num_completions: int = 4, **changes: Any) -> Question:
     """All replies from best to worst, ties allowed."""
-    defaults = {
-        "kind": "ranking",
-        "title": "Rank the replies from best to worst.",
-        "num_completions": num_completions,
-    }
-    return Question(**{**defaults, **changes})
+    title = "Rank the replies from best to worst."
+    return Question(**{"kind": "ranking", "title": title, "num_completions": num_completions, **changes})
 
 
 def _check_type(name: str, expected: str, value: object) -> None:

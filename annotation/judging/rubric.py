@@ -1,7 +1,7 @@
 """Scripted judges that compare a reply with the one right answer by rule.
 
-They stand in for people in demonstrations and tests, and are named as what they are. Both give a wrong reply less than
-a right one, whatever else it does, so that a model trained on their judgments learns to be right.
+They stand in for people in demonstrations and tests, and are named as what they are. Both give a wrong reply
+less than a right one, whatever else it does, so that a model trained on their judgments learns to be right.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _MAX_CELLS = 40_000  # of the edit-distance table; above it words are compared i
 
 @dataclass(frozen=True, kw_only=True)
 class RubricJudge:
-    """A judge that is one rule: `grade(reference, completion)` in 0–1, scores within `margin` of the best tie."""
+    """A judge that is one rule: `grade(reference, completion)` in 0–1; scores within `margin` tie."""
 
     name: str
     grade: Callable[[str, str], float]
     margin: float
 
     def score(self, reference: str, completion: str) -> float:
-        """How good `completion` is as an answer whose right form is `reference`: 0 (worthless) to 1 (right)."""
+        """How good an answer `completion` is where `reference` is right: 0 (worthless) to 1 (right)."""
         return self.grade(reference, completion)
 
     def judge(self, reference: str, completions: Sequence[str], question: Question) -> list[list[int]]:
@@ -89,7 +89,7 @@ def _with_single_blanks(text: str) -> str:
 
 
 def _bare(text: str) -> str:
-    """Lower-case words without punctuation, single blanks; a text of nothing but punctuation stays as it is."""
+    """Lower-case words without punctuation; a text of nothing but punctuation stays as it is."""
     kept = "".join(character if character.isalnum() else " " for character in text.casefold())
     return _with_single_blanks(kept) or _with_single_blanks(text)
 
