@@ -1,0 +1,72 @@
+"""Reads of campaigns, slots and judgments."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Count, Q
+
+from accounts.querysets import VisibleMixin, WorkspaceQuerySet
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class CampaignQuerySet(WorkspaceQuerySet):
+    """Reads of campaigns."""
+
+    def labeled_by(self, user: "User | AnonymousUser") -> Self:
+        """Campaigns in which the user is an enrolled annotator."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(enrolments__annotator__user=user, enrolments__is_active=True)
+
+    def with_progress(self) -> Self:
+        """Adds num_slots and num_judged, counted, never stored."""
+        return self.annotate(
+            num_slots=Count("slots", distinct=True),
+            num_judged=Count("slots", filter=Q(slots__judged_at__isnull=False), distinct=True),
+        )
+
+
+class OfCampaignQuerySet(VisibleMixin):
+    """Rows that reach their workspace through a campaign."""
+
+    workspace_path = "campaign__workspace"
+
+
+class SlotQuerySet(OfCampaignQuerySet):
+    """Reads of slots."""
+
+    def open_lease_of(self, annotator_id: int) -> Self:
+        """What the annotator holds and has not answered, expired or not: nobody has taken it over."""
+        return self.filter(annotator_id=annotator_id, judged_at=None).order_by("pk")
+
+    def claimable(self, *, now: datetime) -> Self:
+        return self.filter(judged_at=None).filter(Q(annotator=None) | Q(leased_until__lt=now))
+
+
+class JudgmentQuerySet(VisibleMixin):
+    """Reads of judgments."""
+
+    workspace_path = "comparison__campaign__workspace"
+
+    def current(self) -> Self:
+        """Without those that a newer revision replaced."""
+        return self.filter(is_current=True)
+
+
+class JudgingRunQuerySet(OfCampaignQuerySet):
+    """Reads of judging runs."""
+
+
+class DatasetQuerySet(WorkspaceQuerySet):
+    """Reads of datasets."""
+
+
+class AnnotatorQuerySet(WorkspaceQuerySet):
+    """Reads of annotators."""
+
+    def in_campaign(self, campaign: models.Model) -> Self:
+        return self.filter(enrolments__campaign=campaign)

@@ -1,0 +1,7 @@
+"""Server-rendered pages."""
+
+from django.apps import AppConfig
+
+
+class FrontendConfig(AppConfig):
+    name = "frontend"

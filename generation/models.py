@@ -1,0 +1,204 @@
+"""Prompt sets, language models, sampling runs and completions, with full provenance."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+
+from accounts.models import Workspace
+from accounts.querysets import WorkspaceQuerySet
+from core.models import Job
+from generation.querysets import CompletionQuerySet, PromptQuerySet, SamplingRunQuerySet
+
+
+class PromptSet(models.Model):
+    """A named collection of prompts."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="prompt_sets")
+    name = models.CharField(max_length=120)
+    description = models.TextField(blank=True)
+    source = models.CharField(max_length=300, blank=True)  # where the prompts come from
+    licence = models.CharField(max_length=120, blank=True)
+    held_out_fraction = models.FloatField(default=0.3)  # share of prompts, by fingerprint, never trained on
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="prompt_set_name_in_workspace"),
+            models.CheckConstraint(
+                condition=Q(held_out_fraction__gte=0) & Q(held_out_fraction__lt=1),
+                name="held_out_fraction_from_0_below_1",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Prompt(models.Model):
+    """A conversation that wants a reply."""
+
+    prompt_set = models.ForeignKey(PromptSet, on_delete=models.CASCADE, related_name="prompts")
+    messages = models.JSONField()  # [{"role": …, "content": …}, …], the last from the user
+    fingerprint = models.CharField(max_length=64)  # SHA-256 of the canonical JSON of messages
+    tags = models.JSONField(default=list, blank=True)
+    reference = models.TextField(blank=True)  # a known right answer
+    is_sensitive = models.BooleanField(default=False)
+
+    objects = PromptQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["prompt_set", "fingerprint"], name="prompt_once_per_set"),
+        ]
+
+    def __str__(self) -> str:
+        return self.last_turn[:80]
+
+    @property
+    def last_turn(self) -> str:
+        return str(self.messages[-1]["content"])
+
+
+class LanguageModel(models.Model):
+    """Something that can speak or score."""
+
+    class Kind(models.TextChoices):
+        POLICY = "policy", "Policy"  # writes completions
+        REWARD = "reward", "Reward model"  # scores them
+        GUARD = "guard", "Guard"  # classifies them
+
+    class Source(models.TextChoices):
+        FOLDER = "folder", "Folder on disk"  # location is a path: weights made here or copied here
+        HUB = "hub", "Hub id"  # location is a hub id, loaded through transformers
+        SERVED = "served", "Served name"  # location is the name at an OpenAI-compatible endpoint
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="language_models")
+    name = models.CharField(max_length=120)
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.POLICY)
+    source = models.CharField(max_length=8, choices=Source.choices)
+    location = models.CharField(max_length=1000)
+    endpoint_url = models.CharField(max_length=500, blank=True)
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["workspace", "name"], name="model_name_in_workspace"),
+            models.CheckConstraint(
+                condition=Q(source="served") ^ Q(endpoint_url=""), name="endpoint_only_for_served_models"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SamplingRun(Job):
+    """Samples completions of a prompt set from one or more models."""
+
+    class Split(models.TextChoices):
+        TRAIN = "train", "Training prompts"  # may be trained on
+        HELD_OUT = "held_out", "Held-out prompts"  # for evaluation only
+        ALL = "all", "All prompts"  # both
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="sampling_runs")
+    name = models.CharField(max_length=120)
+    prompt_set = models.ForeignKey(PromptSet, on_delete=models.PROTECT, related_name="sampling_runs")
+    split = models.CharField(max_length=8, choices=Split.choices, default=Split.ALL)
+    max_prompts = models.PositiveIntegerField(null=True, blank=True)  # None: every prompt of the split
+    seed = models.PositiveBigIntegerField(default=0)
+
+    task_name: ClassVar[str] = "generation.tasks.run_sampling"
+    queue: ClassVar[str] = "gpu"
+
+    objects = SamplingRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SamplingArm(models.Model):
+    """One model's part in a sampling run: how many completions a prompt, and how they are drawn."""
+
+    run = models.ForeignKey(SamplingRun, on_delete=models.CASCADE, related_name="arms")
+    model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="arms")
+    num_completions = models.PositiveSmallIntegerField(default=4)
+    temperature = models.FloatField(default=1.0)
+    top_p = models.FloatField(default=1.0)
+    max_new_tokens = models.PositiveIntegerField(default=256)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "model"], name="model_once_per_sampling_run"),
+            models.CheckConstraint(condition=Q(num_completions__gte=1), name="arm_samples_something"),
+            models.CheckConstraint(condition=Q(temperature__gte=0), name="temperature_not_negative"),
+            models.CheckConstraint(condition=Q(top_p__gt=0) & Q(top_p__lte=1), name="top_p_from_0_to_1"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.num_completions} × {self.model}"
+
+
+class Completion(models.Model):
+    """One candidate reply to a prompt."""
+
+    class Origin(models.TextChoices):
+        SAMPLED = "sampled", "Sampled"  # by a sampling run from a model
+        IMPORTED = "imported", "Imported"  # came with a file
+        WRITTEN = "written", "Written"  # by a person: author
+
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="completions")
+    origin = models.CharField(max_length=8, choices=Origin.choices)
+    sampling_run = models.ForeignKey(
+        SamplingRun, null=True, blank=True, on_delete=models.CASCADE, related_name="completions"
+    )
+    model = models.ForeignKey(
+        LanguageModel, null=True, blank=True, on_delete=models.PROTECT, related_name="completions"
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="completions"
+    )
+    index = models.PositiveIntegerField(default=0)  # 0 … K−1 within (run, prompt, model)
+    text = models.TextField(blank=True)  # a model may say nothing; an import may not
+    finish_reason = models.CharField(max_length=20, blank=True)  # "stop" or "length"
+    num_tokens = models.PositiveIntegerField(null=True, blank=True)
+    seed = models.PositiveBigIntegerField(null=True, blank=True)
+    duplicate_of = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = CompletionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["sampling_run", "prompt", "model", "index"],
+                name="completion_once_per_run_prompt_model_index",
+            ),
+            models.CheckConstraint(
+                condition=~Q(origin="sampled") | Q(sampling_run__isnull=False, model__isnull=False),
+                name="sampled_completions_name_run_and_model",
+            ),
+            models.CheckConstraint(
+                condition=Q(duplicate_of=None) | ~Q(duplicate_of=F("id")),
+                name="completion_not_its_own_duplicate",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.text[:80]
