@@ -1,0 +1,73 @@
+"""What every engine agrees on: conversations go in, sampled texts come out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Literal, Protocol
+
+from generation.engines.errors import ParametersInvalid
+
+Conversation = Sequence[Mapping[str, str]]  # [{"role": …, "content": …}, …], the last turn from the user
+FinishReason = Literal["stop", "length"]
+
+_MAX_SEED = 2**63 - 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class SamplingParameters:
+    """How replies are drawn. Raises ParametersInvalid on construction."""
+
+    temperature: float = 1.0  # 0 always takes the likeliest token
+    top_p: float = 1.0  # draw from the smallest set of tokens with this probability, in (0, 1]
+    max_new_tokens: int = 256
+    seed: int = 0
+    stop: tuple[str, ...] = ()  # texts that end a reply; they are cut off
+
+    def __post_init__(self) -> None:
+        if not isfinite(self.temperature) or self.temperature < 0:
+            raise ParametersInvalid(f"temperature must be 0 or more, got {self.temperature}")
+        if not 0 < self.top_p <= 1:
+            raise ParametersInvalid(f"top_p must lie in (0, 1], got {self.top_p}")
+        if self.max_new_tokens < 1:
+            raise ParametersInvalid(f"max_new_tokens must be 1 or more, got {self.max_new_tokens}")
+        if not 0 <= self.seed <= _MAX_SEED:
+            raise ParametersInvalid(f"seed must lie in 0–{_MAX_SEED}, got {self.seed}")
+        if isinstance(self.stop, str) or not all(self.stop):
+            raise ParametersInvalid(f"stop must be a tuple of texts that are not empty, got {self.stop!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampledText:
+    """One reply."""
+
+    text: str
+    finish_reason: FinishReason  # "stop": the model ended it; "length": it was cut off at max_new_tokens
+    num_prompt_tokens: int
+    num_tokens: int  # of the reply, the stop token included
+
+
+class Engine(Protocol):
+    """Samples replies from one model."""
+
+    def sample(
+        self, conversations: Sequence[Conversation], *, num_completions: int, parameters: SamplingParameters
+    ) -> Iterator[tuple[int, list[SampledText]]]:
+        """Yield (index of the conversation, its `num_completions` replies) as they finish, in any order.
+
+        A conversation that cannot be sampled does not stop the others: when they are done,
+        ConversationsFailed is raised with one error for each. Any other EngineError means that nothing more
+        can be sampled.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the engine holds. Closing twice is harmless."""
+        ...
+
+
+def check_num_completions(num_completions: int) -> None:
+    """Raises ParametersInvalid for less than one reply a conversation."""
+    if num_completions < 1:
+        raise ParametersInvalid(f"num_completions must be 1 or more, got {num_completions}")

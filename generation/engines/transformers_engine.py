@@ -1,0 +1,212 @@
+"""Sampling in this process with a transformers model. torch and transformers are imported on first use."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from generation.engines.base import Conversation, SampledText, SamplingParameters, check_num_completions
+from generation.engines.errors import (
+    ContextOverflow,
+    ConversationRefused,
+    ConversationsFailed,
+    EngineError,
+    MissingChatTemplate,
+    ModelFolderInvalid,
+)
+from generation.engines.model_folder import CHAT_TEMPLATE_FIX, check_model_folder, looks_like_path
+
+DEFAULT_BATCH_TOKENS = 16_384  # rows × (longest prompt + reply) of one batch: bounds the memory of the cache
+_MAX_TOKENS_PER_CHARACTER = 4  # byte-level tokenizers may cut a character into its UTF-8 bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Prepared:
+    """A conversation as the model reads it."""
+
+    index: int
+    tokens: list[int]
+    draws_key: bytes  # the same for the same conversation, whatever surrounds it
+
+
+class TransformersEngine:
+    """Samples from a causal language model in this process, batched by length.
+
+    Replies depend on the seed and the conversation alone, not on the other conversations of the call, so that
+    a resumed run draws what an uninterrupted one would have drawn.
+    """
+
+    def __init__(
+        self, model: Any, tokenizer: Any, *, batch_tokens: int = DEFAULT_BATCH_TOKENS, name: str = "the model"
+    ) -> None:
+        """`model` and `tokenizer` as transformers loads them. Raises MissingChatTemplate."""
+        if not getattr(tokenizer, "chat_template", None):
+            raise MissingChatTemplate(f"{name} has no chat template: {CHAT_TEMPLATE_FIX}")
+        self._model: Any = model
+        self._tokenizer: Any = tokenizer
+        self._batch_tokens = batch_tokens
+        self._context_length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+        self._end_tokens = _end_tokens(model, tokenizer)
+
+    @classmethod
+    def load(
+        cls, model: str, *, device: str | None = None, batch_tokens: int = DEFAULT_BATCH_TOKENS
+    ) -> TransformersEngine:
+        """`model` is a folder or a hub id; `device` defaults to the GPU if there is one.
+
+        Raises ModelFolderInvalid or MissingChatTemplate.
+        """
+        if looks_like_path(model):
+            model = str(Path(model).expanduser())
+            check_model_folder(Path(model))
+        loaded, tokenizer = _load(model, device)
+        return cls(loaded, tokenizer, batch_tokens=batch_tokens, name=model)
+
+    def sample(
+        self, conversations: Sequence[Conversation], *, num_completions: int, parameters: SamplingParameters
+    ) -> Iterator[tuple[int, list[SampledText]]]:
+        """See `Engine.sample`. Short prompts come first."""
+        check_num_completions(num_completions)
+        prepared, failures = self._prepare(conversations, parameters.max_new_tokens)
+        for batch in self._batches(prepared, num_completions, parameters.max_new_tokens):
+            yield from self._sample_batch(batch, num_completions, parameters)
+        if failures:
+            raise ConversationsFailed(failures)
+
+    def close(self) -> None:
+        """Forget the model, so that its memory can be reused."""
+        self._model = self._tokenizer = None
+
+    def _prepare(
+        self, conversations: Sequence[Conversation], max_new_tokens: int
+    ) -> tuple[list[_Prepared], dict[int, EngineError]]:
+        prepared: list[_Prepared] = []
+        failures: dict[int, EngineError] = {}
+        repeats: Counter[str] = Counter()  # the second of two equal conversations draws other replies
+        for index, conversation in enumerate(conversations):
+            try:
+                text = self._render(conversation)
+                tokens = self._encode(text, max_new_tokens)
+            except EngineError as error:
+                failures[index] = error
+                continue
+            key = hashlib.sha256(f"{repeats[text]}\n{text}".encode("utf-8", "backslashreplace")).digest()
+            repeats[text] += 1
+            prepared.append(_Prepared(index=index, tokens=tokens, draws_key=key))
+        return prepared, failures
+
+    def _render(self, conversation: Conversation) -> str:
+        messages = [dict(message) for message in conversation]
+        try:
+            text = self._tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        except Exception as error:  # templates are programs of the model's authors and may raise anything
+            raise ConversationRefused(f"the model's chat template refuses this conversation: {error}") from error
+        return str(text)
+
+    def _encode(self, text: str, max_new_tokens: int) -> list[int]:
+        text = text.encode("utf-8", "replace").decode()  # tokenizers cannot take lone surrogates
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        if not tokens:
+            raise ConversationRefused("the conversation has no tokens: give it at least one message with text")
+        if self._context_length is not None and len(tokens) + max_new_tokens > self._context_length:
+            raise ContextOverflow(
+                f"the prompt's {len(tokens)} tokens and max_new_tokens={max_new_tokens} exceed the model's "
+                f"context of {self._context_length}: shorten the prompt or lower max_new_tokens"
+            )
+        return tokens
+
+    def _batches(
+        self, prepared: Sequence[_Prepared], num_completions: int, max_new_tokens: int
+    ) -> Iterator[list[_Prepared]]:
+        """By length, as many as fit `batch_tokens`; one at least."""
+        batch: list[_Prepared] = []
+        for item in sorted(prepared, key=lambda item: len(item.tokens)):
+            row = len(item.tokens) + max_new_tokens
+            if batch and (len(batch) + 1) * num_completions * row > self._batch_tokens:
+                yield batch
+                batch = []
+            batch.append(item)
+        if batch:
+            yield batch
+
+    def _sample_batch(
+        self, batch: Sequence[_Prepared], num_completions: int, parameters: SamplingParameters
+    ) -> Iterator[tuple[int, list[SampledText]]]:
+        import torch
+
+        from generation.engines.sampling_loop import sample_tokens
+
+        replies = sample_tokens(
+            self._model,
+            [item.tokens for item in batch],
+            torch.from_numpy(_uniforms(batch, num_completions, parameters)),
+            temperature=parameters.temperature,
+            top_p=parameters.top_p,
+            ends_reply=lambda tokens: self._ends(tokens, parameters.stop),
+        )
+        for number, item in enumerate(batch):
+            own = replies[number * num_completions : (number + 1) * num_completions]
+            yield item.index, [self._sampled_text(tokens, item, parameters.stop) for tokens in own]
+
+    def _ends(self, tokens: list[int], stop: tuple[str, ...]) -> bool:
+        if tokens[-1] in self._end_tokens:
+            return True
+        if not stop:
+            return False
+        tail = tokens[-_MAX_TOKENS_PER_CHARACTER * max(map(len, stop)) :]
+        return _cut(self._decode(tail), stop)[1]
+
+    def _decode(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens, skip_special_tokens=True))
+
+    def _sampled_text(self, tokens: list[int], item: _Prepared, stop: tuple[str, ...]) -> SampledText:
+        has_ended = tokens[-1] in self._end_tokens
+        text, was_cut = _cut(self._decode(tokens[:-1] if has_ended else tokens), stop)
+        return SampledText(
+            text=text,
+            finish_reason="stop" if has_ended or was_cut else "length",
+            num_prompt_tokens=len(item.tokens),
+            num_tokens=len(tokens),
+        )
+
+
+def _cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
+    """The text before the earliest stop text, and whether there was one."""
+    places = [place for place in (text.find(ending) for ending in stop) if place >= 0]
+    return (text[: min(places)], True) if places else (text, False)
+
+
+def _uniforms(batch: Sequence[_Prepared], num_completions: int, parameters: SamplingParameters) -> Any:
+    """Numbers in [0, 1), one for each token to draw: [conversations × num_completions, max_new_tokens]."""
+    import numpy as np
+
+    shape = (num_completions, parameters.max_new_tokens)
+    seeds = ([parameters.seed, int.from_bytes(item.draws_key, "big")] for item in batch)
+    return np.concatenate([np.random.default_rng(seed).random(shape) for seed in seeds])
+
+
+def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
+    """Every token that ends a reply: the tokenizer's, and those of the model's generation configuration."""
+    configured = getattr(getattr(model, "generation_config", None), "eos_token_id", None)
+    several = configured if isinstance(configured, list) else [configured]
+    return frozenset(token for token in (*several, tokenizer.eos_token_id) if token is not None)
+
+
+def _load(model: str, device: str | None) -> tuple[Any, Any]:
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    dtype = torch.float32 if chosen == "cpu" else "auto"
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            model, dtype=dtype, use_safetensors=True, trust_remote_code=False
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelFolderInvalid(f"{model} cannot be loaded: {error}") from error
+    return loaded.to(chosen).eval(), tokenizer
