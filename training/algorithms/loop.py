@@ -1,0 +1,137 @@
+"""The training loop of every algorithm that learns from fixed examples: SFT, reward models, DPO."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from training.algorithms.batches import BatchOrder, cut_by_tokens
+from training.algorithms.config import CommonConfig
+from training.algorithms.failures import TrainingFailure
+from training.algorithms.optimiser import adamw, clipped_step, scheduled_rate
+from training.algorithms.session import Session, Trainables
+
+Measures = Mapping[str, Tensor]  # sums over the examples (or tokens) of a micro-batch, scalars
+
+
+def no_goal(values: Mapping[str, float]) -> bool:
+    """Never reached: the run goes on to its last step."""
+    del values
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Objective:
+    """What an algorithm supplies to `fit`. Examples are known by their index."""
+
+    network: PreTrainedModel  # trained, all of its parameters
+    tokenizer: PreTrainedTokenizerFast
+    lengths: Sequence[int]  # padded tokens of each training example
+    count: Callable[[Sequence[int]], float]  # what a loss is divided by: pairs, or completion tokens
+    loss: Callable[[Sequence[int]], tuple[Tensor, Measures]]  # the sum of losses, and sums of measurements
+    evaluate: Callable[[int], dict[str, float]]  # held-out measurements after so many steps; may write samples
+    is_goal_reached: Callable[[Mapping[str, float]], bool] = no_goal  # of an evaluation: end the run early
+
+
+def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
+    """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
+    optimiser = adamw(objective.network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+    trainables = Trainables(
+        network=objective.network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser}
+    )
+    order = BatchOrder(lengths=objective.lengths, batch_size=config.batch_size, seed=session.spec.seed)
+    num_steps = planned_steps(config, order.num_batches)
+    done = session.resume(trainables)
+    if done == 0 and config.eval_every:
+        evaluate(objective, session, step=0, num_steps=num_steps)
+    while done < num_steps:
+        session.stop_if_asked(trainables, step=done)
+        values = train_step(objective, optimiser, order.batch(done), config, step=done, num_steps=num_steps)
+        done += 1
+        if done % config.log_every == 0:
+            session.events.step(step=done, num_steps=num_steps, values=values)
+        if is_out_of_time(config, session):
+            break
+        if is_due(done, config.eval_every) and done < num_steps:
+            values = evaluate(objective, session, step=done, num_steps=num_steps)
+            if objective.is_goal_reached(values):
+                session.events.log(f"The goal was reached after step {done}.")
+                break
+        if is_due(done, config.checkpoint_every) and done < num_steps:
+            session.save(trainables, step=done)
+    evaluate(objective, session, step=done, num_steps=num_steps)
+    session.save(trainables, step=done, is_final=True)
+
+
+def train_step(
+    objective: Objective,
+    optimiser: torch.optim.Optimizer,
+    indexes: Sequence[int],
+    config: CommonConfig,
+    *,
+    step: int,
+    num_steps: int,
+) -> dict[str, float]:
+    """One optimiser step on a batch, in micro-batches whose sums are divided by the whole batch's count."""
+    started = time.perf_counter()
+    count = objective.count(indexes)
+    totals: dict[str, Tensor] = {}
+    for micro in cut_by_tokens(indexes, objective.lengths, max_tokens=config.micro_batch_tokens):
+        loss, measures = objective.loss(micro)
+        (loss / count).backward()
+        for name, total in {"loss": loss.detach(), **measures}.items():
+            totals[name] = totals.get(name, torch.zeros(())) + total
+    values = {name: total.item() / count for name, total in totals.items()}
+    check_loss(values["loss"], step=step)
+    rate = scheduled_rate(
+        step,
+        peak=config.learning_rate,
+        num_steps=num_steps,
+        warmup_steps=config.warmup_steps,
+        final=config.final_learning_rate,
+    )
+    norm = clipped_step(optimiser, objective.network, learning_rate=rate, max_grad_norm=config.max_grad_norm)
+    num_tokens = sum(objective.lengths[index] for index in indexes)
+    speed = num_tokens / (time.perf_counter() - started)
+    return {**values, "learning_rate": rate, "grad_norm": norm.item(), "tokens_per_second": speed}
+
+
+def evaluate(objective: Objective, session: Session, *, step: int, num_steps: int) -> dict[str, float]:
+    """Measure on held-out rows and announce it; nothing is announced where there is nothing to measure."""
+    with torch.no_grad():
+        values = objective.evaluate(step)
+    if values:
+        session.events.evaluation(step=step, num_steps=num_steps, values=values)
+    return values
+
+
+def planned_steps(config: CommonConfig, num_batches: int) -> int:
+    """Optimiser steps of a whole run."""
+    planned = config.num_epochs * num_batches
+    return planned if config.max_steps is None else min(planned, config.max_steps)
+
+
+def check_loss(loss: float, *, step: int) -> None:
+    """Raise `TrainingFailure` of kind not_a_number unless the loss is finite."""
+    if not math.isfinite(loss):
+        advice = "Lower learning_rate, or look at the rows of this step."
+        raise TrainingFailure("not_a_number", f"The loss of step {step + 1} is {loss}. {advice}")
+
+
+def is_due(step: int, every: int) -> bool:
+    """Whether something done every so many steps is due after `step`; 0 means never."""
+    return every > 0 and step % every == 0
+
+
+def is_out_of_time(config: CommonConfig, session: Session) -> bool:
+    """Whether the run's wall time is used up; says so."""
+    if config.max_seconds is None or session.seconds < config.max_seconds:
+        return False
+    session.events.log(f"Ended after {config.max_seconds:.0f} s, as configured.")
+    return True

@@ -1,0 +1,146 @@
+"""Networks: a fresh small Llama, loading by folder or hub id, reward models and critics.
+
+Weights are safetensors only, code from a hub is never run, and dropout stays off (`eval()`), so that
+log-probabilities are functions of the weights alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from transformers import (
+    AutoModelForCausalLM,
+    AutoModelForSequenceClassification,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
+
+from training.algorithms.config import FreshModelConfig
+from training.algorithms.failures import TrainingFailure
+
+
+class ModelInvalid(TrainingFailure):
+    """A model cannot be loaded, or is not of the kind that is needed."""
+
+    def __init__(self, model: str, reason: str) -> None:
+        super().__init__("model_error", f"The model {model} cannot be used: {reason}")
+
+
+@dataclass(frozen=True)
+class LanguageModel:
+    """A causal language model, split where hidden states are gathered."""
+
+    network: PreTrainedModel
+
+    @property
+    def backbone(self) -> nn.Module:
+        """Token ids to hidden states."""
+        backbone: nn.Module = self.network.base_model
+        return backbone
+
+    @property
+    def head(self) -> nn.Module:
+        """Hidden states to logits."""
+        head: nn.Module = self.network.get_output_embeddings()
+        return head
+
+
+@dataclass(frozen=True)
+class RewardModel:
+    """A network with a scalar head: a reward model, or the critic of PPO."""
+
+    network: PreTrainedModel
+
+    @property
+    def backbone(self) -> nn.Module:
+        """Token ids to hidden states."""
+        backbone: nn.Module = self.network.base_model
+        return backbone
+
+    def scores(self, hidden_ND: Tensor) -> Tensor:
+        """The scalar head on N hidden states, in fp32, shape (N,)."""
+        return nn.functional.linear(hidden_ND.float(), score_head(self.network).weight.float()).squeeze(-1)
+
+
+def fresh_language_model(config: FreshModelConfig, tokenizer: PreTrainedTokenizerFast, *, seed: int) -> LanguageModel:
+    """A Llama with random weights for this tokenizer; its head is not tied to the embedding."""
+    torch.manual_seed(seed)
+    network = LlamaForCausalLM(
+        LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=config.hidden_size,
+            intermediate_size=config.intermediate_size,
+            num_hidden_layers=config.num_layers,
+            num_attention_heads=config.num_heads,
+            num_key_value_heads=config.num_heads,
+            max_position_embeddings=config.context_tokens,
+            tie_word_embeddings=False,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    )
+    return LanguageModel(network.eval())
+
+
+def load_language_model(model: str | os.PathLike[str]) -> LanguageModel:
+    """The causal language model of a folder or hub id, in fp32. Raises `ModelInvalid`."""
+    language_model = LanguageModel(load(AutoModelForCausalLM, model))
+    check_head(language_model, str(model))
+    return language_model
+
+
+def load_reward_model(model: str | os.PathLike[str]) -> RewardModel:
+    """A folder that a reward run left, or any one-label sequence classifier. Raises `ModelInvalid`."""
+    return checked_reward_model(load(AutoModelForSequenceClassification, model), str(model))
+
+
+def reward_model_from(model: str | os.PathLike[str], *, pad_id: int) -> RewardModel:
+    """A reward model on the backbone of a language model; its head is zero, so every score starts at 0."""
+    reward_model = checked_reward_model(load(AutoModelForSequenceClassification, model, num_labels=1), str(model))
+    reward_model.network.config.pad_token_id = pad_id
+    nn.init.zeros_(score_head(reward_model.network).weight)
+    return reward_model
+
+
+def load(auto_class: Any, model: str | os.PathLike[str], **settings: Any) -> PreTrainedModel:
+    """`from_pretrained` with our rules, and one error for everything that a folder can lack."""
+    if os.path.isabs(model) and not Path(model, "config.json").is_file():
+        raise ModelInvalid(str(model), "there is no config.json in that folder.")
+    try:
+        network = auto_class.from_pretrained(
+            str(model), use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **settings
+        )
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
+    return cast(PreTrainedModel, network.eval())
+
+
+def checked_reward_model(network: PreTrainedModel, model: str) -> RewardModel:
+    """Raise `ModelInvalid` unless the network has our reward head: linear, one output, no bias."""
+    score = getattr(network, "score", None)
+    if not isinstance(score, nn.Linear) or score.out_features != 1 or score.bias is not None:
+        raise ModelInvalid(model, "a reward model needs a linear head `score` with one output and no bias.")
+    return RewardModel(network)
+
+
+def score_head(network: PreTrainedModel) -> nn.Linear:
+    """The scalar head of a network that `checked_reward_model` has seen."""
+    return cast(nn.Linear, network.score)
+
+
+@torch.no_grad()
+def check_head(model: LanguageModel, name: str) -> None:
+    """Raise `ModelInvalid` if logits are more than head(hidden), as with soft-capped logits."""
+    ids_1T = torch.arange(3, 7).unsqueeze(0)
+    expected_1TV = model.network(input_ids=ids_1T).logits
+    hidden_1TD = model.backbone(input_ids=ids_1T).last_hidden_state
+    if not torch.allclose(model.head(hidden_1TD), expected_1TV, atol=1e-4):
+        raise ModelInvalid(name, "its logits are not its head applied to its last hidden states.")

@@ -1,0 +1,58 @@
+"""Log-probabilities of the frozen reference model, computed once and kept under a hash of what they depend on.
+
+P pairs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from training.algorithms.batches import collate, completion_logps, cut_by_tokens, sum_by_completion
+from training.algorithms.models import LanguageModel
+from training.algorithms.tokenisation import TokenTree
+
+
+def cached_reference_logps(
+    folder: Path, model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int
+) -> Tensor:
+    """Summed log-probabilities of every tree's two completions, nats, shape (P, 2), from the cache if it has them."""
+    path = folder / f"reference-{content_hash(model, trees)[:32]}.safetensors"
+    try:
+        return load_file(path)["logps_P2"]
+    except (FileNotFoundError, SafetensorError):  # new, or half-written by a killed process
+        logps_P2 = reference_logps(model, trees, pad_id=pad_id, max_tokens=max_tokens)
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".partial")
+    save_file({"logps_P2": logps_P2}, partial)
+    os.replace(partial, path)
+    return logps_P2
+
+
+@torch.no_grad()
+def reference_logps(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int) -> Tensor:
+    """Summed log-probabilities of every tree's two completions, nats, shape (P, 2)."""
+    logps_P2 = torch.zeros(len(trees), 2)
+    lengths = [tree.num_padded_tokens for tree in trees]
+    for group in cut_by_tokens(sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=max_tokens):
+        batch = collate([trees[i] for i in group], pad_id=pad_id)
+        logps_P2[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch).view(-1, 2)
+    return logps_P2
+
+
+def content_hash(model: LanguageModel, trees: Sequence[TokenTree]) -> str:
+    """SHA-256 over the weights and the token ids."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().data)
+    for tree in trees:
+        digest.update(repr((tree.prompt, tree.completions)).encode())
+    return digest.hexdigest()

@@ -1,0 +1,166 @@
+"""A running order: its directory, its events, the wish to stop, and how its state goes to disk and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+from training.algorithms.checkpoints import Checkpoint, keep_newest, newest_valid, write_checkpoint
+from training.algorithms.config import config_fields
+from training.algorithms.events import EventWriter
+from training.algorithms.spec import Spec
+
+NUM_KEPT_CHECKPOINTS: Final = 2
+
+
+class Stopped(Exception):
+    """The run was asked to stop and has saved what it had."""
+
+
+@dataclass(kw_only=True)
+class Trainables:
+    """Everything that changes while a run goes on."""
+
+    network: PreTrainedModel  # what the run is for: the checkpoint's own weights
+    tokenizer: PreTrainedTokenizerFast
+    optimisers: Mapping[str, torch.optim.Optimizer]
+    side_networks: Mapping[str, PreTrainedModel] = field(default_factory=dict)  # a critic
+    numbers: dict[str, float] = field(default_factory=dict)  # running statistics, an adaptive beta
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One process working on one run directory."""
+
+    directory: Path
+    spec: Spec
+    events: EventWriter
+    is_stop_requested: bool = False  # set by SIGTERM
+    started_at: float = field(default_factory=time.monotonic)
+    seconds_before: float = 0.0  # wall time of earlier processes of this run
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.directory / "checkpoints"
+
+    @property
+    def data(self) -> Path:
+        """The file of examples."""
+        return self.directory / "data.parquet"
+
+    @property
+    def seconds(self) -> float:
+        """Wall time spent on this run so far, resumed processes included."""
+        return self.seconds_before + time.monotonic() - self.started_at
+
+    def newest_checkpoint(self) -> Checkpoint | None:
+        """The newest valid checkpoint; skipped ones are logged."""
+        return newest_valid(self.checkpoints, report=self.events.log)
+
+    def is_finished(self) -> bool:
+        """Whether an earlier process completed this run."""
+        checkpoint = self.newest_checkpoint()
+        return checkpoint is not None and bool(read_state(checkpoint.path)["is_final"])
+
+    def save(self, trainables: Trainables, *, step: int, is_final: bool = False) -> None:
+        """Write, announce and retain. The final checkpoint leaves the optimiser out."""
+        checkpoint = write_checkpoint(
+            self.checkpoints,
+            step=step,
+            write=lambda folder: self._write(folder, trainables, step=step, is_final=is_final),
+        )
+        keep_newest(self.checkpoints, num_kept=NUM_KEPT_CHECKPOINTS)
+        self.events.checkpoint(
+            step=step,
+            path=checkpoint.path.relative_to(self.directory).as_posix(),
+            manifest_sha256=checkpoint.manifest_sha256,
+            is_final=is_final,
+        )
+
+    def resume(self, trainables: Trainables) -> int:
+        """Put the newest valid checkpoint's state into `trainables`; the number of steps done, 0 for a new run."""
+        checkpoint = self.newest_checkpoint()
+        if checkpoint is None:
+            return 0
+        trainer = checkpoint.path / "trainer"
+        state = read_state(checkpoint.path)
+        load_weights(trainables.network, checkpoint.path)
+        for name, network in trainables.side_networks.items():
+            load_weights(network, trainer / name)
+        for name, optimiser in trainables.optimisers.items():
+            load_optimiser(optimiser, trainer / f"{name}.safetensors")
+        trainables.numbers.update(state["numbers"])
+        torch.set_rng_state(torch.frombuffer(bytearray(base64.b64decode(state["rng"])), dtype=torch.uint8))
+        self.seconds_before = state["seconds"]
+        self.events.log(f"Resumed from {checkpoint.path.name}.")
+        return int(state["step"])
+
+    def stop_if_asked(self, trainables: Trainables, *, step: int) -> None:
+        """Save and raise `Stopped` if SIGTERM has come."""
+        if self.is_stop_requested:
+            if step > 0:
+                self.save(trainables, step=step)
+            self.events.log(f"Stopped by request after step {step}.")
+            raise Stopped
+
+    def _write(self, folder: Path, trainables: Trainables, *, step: int, is_final: bool) -> None:
+        trainables.network.save_pretrained(folder)
+        trainables.tokenizer.save_pretrained(folder)
+        trainer = folder / "trainer"
+        trainer.mkdir()
+        if not is_final:
+            for name, network in trainables.side_networks.items():
+                network.save_pretrained(trainer / name)
+            for name, optimiser in trainables.optimisers.items():
+                save_file(optimiser_tensors(optimiser), trainer / f"{name}.safetensors")
+        state: dict[str, Any] = {
+            "step": step,
+            "is_final": is_final,
+            "seconds": self.seconds,
+            "numbers": trainables.numbers,
+            "rng": base64.b64encode(torch.get_rng_state().numpy().tobytes()).decode(),
+            "algorithm": self.spec.algorithm,
+            "config": config_fields(self.spec.config),
+            "data_sha256": self.spec.data_sha256,
+        }
+        (trainer / "state.json").write_text(json.dumps(state, indent=1), encoding="utf-8")
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint's folder."""
+    state: dict[str, Any] = json.loads((folder / "trainer" / "state.json").read_text(encoding="utf-8"))
+    return state
+
+
+def load_weights(network: nn.Module, folder: Path) -> None:
+    """Copy the weights of a checkpoint's folder into a network of the same shape."""
+    missing, unexpected = network.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    tied = getattr(network, "_tied_weights_keys", None) or ()
+    if unexpected or set(missing) - set(tied):
+        raise RuntimeError(f"{folder} holds other weights than the network: {missing}, {unexpected}")
+
+
+def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """An optimiser's state as named tensors, `{parameter number}.{name}`."""
+    state = optimiser.state_dict()["state"]
+    return {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
+
+
+def load_optimiser(optimiser: torch.optim.Optimizer, path: Path) -> None:
+    """The inverse of `optimiser_tensors`."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in load_file(path).items():
+        index, name = key.split(".", 1)
+        state.setdefault(int(index), {})[name] = tensor
+    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
