@@ -1,0 +1,145 @@
+"""Fixtures for every test: the factory, the doorbells, API clients, real workers."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from celery import current_app
+from rest_framework.test import APIClient
+
+from tests import workers
+from tests.factory import Factory
+
+
+@dataclass(frozen=True)
+class Doorbell:
+    """A message that would have gone to the broker."""
+
+    task: str  # "training.tasks.run_training"
+    args: list[Any]
+    queue: str
+
+
+@pytest.fixture(autouse=True)
+def doorbells(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> list[Doorbell]:
+    """What Concord sent to Celery. No broker is needed, except in tests marked `workers`."""
+    sent: list[Doorbell] = []
+    if "workers" in request.keywords:
+        return sent
+
+    def send_task(name: str, args: list[Any] | None = None, *, queue: str = "light", **_: Any) -> None:
+        sent.append(Doorbell(name, list(args or []), queue))
+
+    monkeypatch.setattr(current_app._get_current_object(), "send_task", send_task)
+    return sent
+
+
+@pytest.fixture
+def factory(db: None) -> Factory:
+    """Makes rows: Alice manages the workspace, Bob labels in it, Charlie is a stranger."""
+    return Factory()
+
+
+@pytest.fixture
+def api() -> Callable[..., APIClient]:
+    """`api(user)` is a REST client signed in as that user; `api()` is nobody."""
+
+    def client_of(user: Any = None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.force_authenticate(user)
+        return client
+
+    return client_of
+
+
+@pytest.fixture
+def finish_jobs(db: None) -> Callable[[], int]:
+    """`finish_jobs()` does the work of every queued job in this process and returns how many there were."""
+    from core.jobs import job_models
+
+    current_app.loader.import_default_modules()
+
+    def run_queued() -> int:
+        count = 0
+        while queued := [job for model in job_models() for job in model._default_manager.filter(status="queued")]:
+            for job in queued:
+                current_app.tasks[job.task_name](job.pk)
+                count += 1
+        return count
+
+    return run_queued
+
+
+@pytest.fixture(scope="session")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a Redis that was started for this session."""
+    if shutil.which("redis-server") is None:
+        pytest.skip("redis-server is not on PATH (Debian: apt-get install redis-server)")
+    with workers.redis_server(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture(params=["postgresql", pytest.param("redis", marks=pytest.mark.redis)])
+def broker(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """The URL of an empty broker that this process's Celery rings; once on PostgreSQL and once on Redis.
+
+    `@pytest.mark.parametrize("broker", ["postgresql"], indirect=True)` takes one of them.
+    """
+    from config.environment import broker_on_database
+
+    if request.param == "redis":
+        url = request.getfixturevalue("redis_url")
+    else:
+        url = broker_on_database(workers.test_database_url())
+    app = current_app._get_current_object()
+    before = app.conf.broker_url
+    _point_celery_at(app, url)
+    with app.connection_for_write() as connection:
+        for queue in ("light", "gpu", "celery"):
+            connection.SimpleQueue(queue).clear()
+    yield url
+    _point_celery_at(app, before)
+
+
+def _point_celery_at(app: Any, url: str) -> None:
+    """Change the broker of a Celery application that may have open connections."""
+    app.pool.force_close_all()
+    app._pool = None
+    app.amqp._producer_pool = None
+    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+    app.conf.broker_transport_options = {"pool_pre_ping": True} if url.startswith("sqla+") else {}
+
+
+@pytest.fixture
+def start_worker(broker: str, tmp_path: Path) -> Iterator[Callable[..., workers.ChildProcess]]:
+    """`start_worker(queues=…, pool=…, concurrency=…)` starts a real Celery worker; all are stopped at the end."""
+    started: list[workers.ChildProcess] = []
+
+    def start(**options: Any) -> workers.ChildProcess:
+        log_path = tmp_path / f"worker{len(started)}.log"
+        started.append(workers.start_worker(broker_url=broker, log_path=log_path, **options))
+        return started[-1]
+
+    yield start
+    for worker in started:
+        worker.stop()
+
+
+@pytest.fixture
+def start_beat(broker: str, tmp_path: Path) -> Iterator[Callable[[], workers.ChildProcess]]:
+    """`start_beat()` starts Celery's beat: the reaper and whatever else is on the schedule."""
+    started: list[workers.ChildProcess] = []
+
+    def start() -> workers.ChildProcess:
+        started.append(workers.start_beat(broker_url=broker, log_path=tmp_path / f"beat{len(started)}.log"))
+        return started[-1]
+
+    yield start
+    for beat in started:
+        beat.stop()
