@@ -79,8 +79,11 @@ def claim(model: type[J], pk: int, *, now: datetime | None = None) -> J | None:
     return job
 
 
-def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
-    """Show life and progress. Raises `StaleAttempt` if the row is lost, `JobCancelled` if it should stop."""
+def renew(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
+    """Show life and progress; inside a transaction, everything else in it is undone if the row is lost.
+
+    Raises `StaleAttempt` if another attempt owns the row.
+    """
     changes: dict[str, object] = {"heartbeat_at": timezone.now()}
     if num_done is not None:
         changes["num_done"] = job.num_done = num_done
@@ -88,10 +91,14 @@ def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None,
         changes["num_total"] = job.num_total = num_total
     if log_tail is not None:
         changes["log_tail"] = job.log_tail = log_tail[-LOG_TAIL_CHARACTERS:]
-    owned = _held_by(job)
-    if not owned.update(**changes):
+    if not _held_by(job).update(**changes):
         raise StaleAttempt(f"{job._meta.label} {job.pk}: attempt {job.attempt} no longer owns the row")
-    if owned.filter(is_cancel_requested=True).exists():
+
+
+def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
+    """Show life and progress, outside transactions. Raises `StaleAttempt`, or `JobCancelled` if it should stop."""
+    renew(job, num_done=num_done, num_total=num_total, log_tail=log_tail)
+    if _held_by(job).filter(is_cancel_requested=True).exists():
         raise JobCancelled
 
 

@@ -1,0 +1,241 @@
+"""From judgments to a frozen dataset: rows in a fixed order and schema, written once, hashed."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from annotation.answers import ordered_pairs
+from annotation.models import Campaign, Candidate, Judgment
+from core.errors import ConcordError
+from generation.models import Completion, Prompt, PromptSet
+from generation.splits import split_of
+
+PREFERENCE_SCHEMA = pa.schema(
+    [
+        ("group_id", pa.string()),  # the prompt's fingerprint
+        ("split", pa.string()),  # "train" or "held_out", by fingerprint
+        ("prompt", pa.string()),  # JSON list of {role, content}
+        ("chosen", pa.string()),
+        ("rejected", pa.string()),
+        ("chosen_id", pa.int64()),  # completions
+        ("rejected_id", pa.int64()),
+        ("votes_chosen", pa.int32()),
+        ("votes_rejected", pa.int32()),
+        ("votes_tied", pa.int32()),
+        ("p_chosen", pa.float64()),  # (votes for + half the ties) / votes
+        ("weight", pa.float64()),
+        ("judgment_ids", pa.list_(pa.int64())),
+        ("annotators", pa.list_(pa.string())),  # pseudonyms
+    ]
+)
+DEMONSTRATION_SCHEMA = pa.schema(
+    [
+        ("group_id", pa.string()),
+        ("split", pa.string()),
+        ("prompt", pa.string()),
+        ("completion", pa.string()),
+        ("completion_id", pa.int64()),  # null: the prompt's reference answer
+        ("judgment_ids", pa.list_(pa.int64())),
+    ]
+)
+PARQUET_NAME, JSONL_NAME = "data.parquet", "data.jsonl"
+
+
+class FilterInvalid(ConcordError):
+    """A dataset filter has an unknown key or a wrong value."""
+
+    status = 422
+    title = "This filter cannot be applied"
+
+
+class NothingToFreeze(ConcordError):
+    """No row is left."""
+
+    status = 422
+    title = "The dataset would be empty"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetFilter:
+    """Which judgments count. Stored with the dataset."""
+
+    excluded_annotators: list[int] = field(default_factory=list)  # ids
+    min_votes: int = 1  # judgments behind a pair, ties included
+    min_p_chosen: float = 0.5  # pairs nearer to a tie than this are left out; exact ties always are
+
+    @classmethod
+    def from_json(cls, raw: dict[str, Any]) -> "DatasetFilter":
+        """Raises `FilterInvalid` naming the key."""
+        names = {item.name for item in fields(cls)}
+        if unknown := sorted(set(raw) - names):
+            raise FilterInvalid(f"Unknown filter {unknown[0]!r}; known are {', '.join(sorted(names))}.")
+        made = cls(**raw)
+        ids = made.excluded_annotators
+        if not isinstance(ids, list) or not all(isinstance(pk, int) and not isinstance(pk, bool) for pk in ids):
+            raise FilterInvalid(f"excluded_annotators must be a list of annotator ids, got {ids!r}.")
+        if not isinstance(made.min_votes, int) or made.min_votes < 1:
+            raise FilterInvalid(f"min_votes must be a whole number of 1 or more, got {made.min_votes!r}.")
+        if not isinstance(made.min_p_chosen, int | float) or not 0.5 <= made.min_p_chosen <= 1:
+            raise FilterInvalid(f"min_p_chosen must lie between 0.5 and 1, got {made.min_p_chosen!r}.")
+        return made
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass
+class PairVotes:
+    """What was said about two completions of a prompt, whichever comparison showed them."""
+
+    votes: Counter[int] = field(default_factory=Counter)  # completion id → times preferred; 0 → ties
+    judgment_ids: list[int] = field(default_factory=list)
+    annotators: set[str] = field(default_factory=set)
+
+
+def preference_rows(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> list[dict[str, Any]]:
+    """One row for each pair of completions with more votes on one side, in a reproducible order."""
+    votes = _count_votes(campaigns, chosen)
+    ids = {pk for pair in votes for pk in pair}
+    completions = Completion.objects.select_related("prompt__prompt_set").in_bulk(ids)
+    rows = [_pair_row(completions, pair, tally) for pair, tally in votes.items()]
+    kept = [row for row in rows if row is not None and _passes(row, chosen)]
+    return sorted(kept, key=lambda row: (row["group_id"], row["chosen_id"], row["rejected_id"]))
+
+
+def best_completion_rows(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> list[dict[str, Any]]:
+    """One demonstration a prompt: the completion that was preferred most often."""
+    best: dict[str, dict[str, Any]] = {}
+    wins: Counter[int] = Counter()
+    rows = preference_rows(campaigns, chosen)
+    for row in rows:
+        wins[row["chosen_id"]] += row["votes_chosen"]
+    for row in rows:
+        known = best.get(row["group_id"])
+        if known is None or wins[row["chosen_id"]] > wins[known["completion_id"]]:
+            best[row["group_id"]] = {
+                "group_id": row["group_id"],
+                "split": row["split"],
+                "prompt": row["prompt"],
+                "completion": row["chosen"],
+                "completion_id": row["chosen_id"],
+                "judgment_ids": row["judgment_ids"],
+            }
+    return [best[key] for key in sorted(best)]
+
+
+def reference_rows(prompt_set: PromptSet) -> list[dict[str, Any]]:
+    """One demonstration for each prompt with a reference answer."""
+    prompts = prompt_set.prompts.exclude(reference="").order_by("fingerprint")
+    return [
+        {
+            **_prompt_columns(prompt, prompt_set),
+            "completion": prompt.reference,
+            "completion_id": None,
+            "judgment_ids": [],
+        }
+        for prompt in prompts
+    ]
+
+
+def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[tuple[int, int], PairVotes]:
+    """(lower completion id, higher) → votes, over the current judgments of all campaigns."""
+    candidates: dict[int, dict[int, int]] = defaultdict(dict)
+    placed = Candidate.objects.filter(comparison__campaign__in=campaigns)
+    for comparison_id, position, completion_id in placed.values_list("comparison_id", "position", "completion_id"):
+        candidates[comparison_id][position] = completion_id
+    judgments = Judgment.objects.current().filter(comparison__campaign__in=campaigns)
+    judgments = judgments.exclude(annotator__in=chosen.excluded_annotators).order_by("pk")
+    votes: dict[tuple[int, int], PairVotes] = defaultdict(PairVotes)
+    for pk, comparison_id, answer, pseudonym in judgments.values_list(
+        "pk", "comparison_id", "answer", "annotator__pseudonym"
+    ):
+        if not answer.get("tiers"):
+            continue  # "can't judge" is not a tie
+        for pair, winner in _said(answer["tiers"], candidates[comparison_id]):
+            tally = votes[pair]
+            tally.votes[winner] += 1
+            tally.judgment_ids.append(pk)
+            tally.annotators.add(str(pseudonym))
+    return votes
+
+
+def _said(tiers: list[list[int]], completions: dict[int, int]) -> Iterable[tuple[tuple[int, int], int]]:
+    """((lower id, higher id), winner's id or 0 for a tie) of every two completions."""
+    pairs = ordered_pairs(tiers)
+    for winner, loser in pairs.preferences:
+        first, second = sorted((completions[winner], completions[loser]))
+        yield (first, second), completions[winner]
+    for one, other in pairs.ties:
+        first, second = sorted((completions[one], completions[other]))
+        yield (first, second), 0
+
+
+def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: PairVotes) -> dict[str, Any] | None:
+    """None for an exact tie or two equal texts: there is nothing to prefer."""
+    first, second = pair
+    if tally.votes[first] == tally.votes[second]:
+        return None
+    winner, loser = (first, second) if tally.votes[first] > tally.votes[second] else (second, first)
+    better, worse = completions[winner], completions[loser]
+    if better.text == worse.text:
+        return None
+    num_votes = tally.votes.total()
+    return {
+        **_prompt_columns(better.prompt, better.prompt.prompt_set),
+        "chosen": better.text,
+        "rejected": worse.text,
+        "chosen_id": winner,
+        "rejected_id": loser,
+        "votes_chosen": tally.votes[winner],
+        "votes_rejected": tally.votes[loser],
+        "votes_tied": tally.votes[0],
+        "p_chosen": (tally.votes[winner] + tally.votes[0] / 2) / num_votes,
+        "weight": 1.0,
+        "judgment_ids": tally.judgment_ids,
+        "annotators": sorted(tally.annotators),
+    }
+
+
+def _prompt_columns(prompt: Prompt, prompt_set: PromptSet) -> dict[str, Any]:
+    return {
+        "group_id": prompt.fingerprint,
+        "split": split_of(prompt.fingerprint, prompt_set.held_out_fraction),
+        "prompt": json.dumps(prompt.messages, ensure_ascii=False),
+    }
+
+
+def _passes(row: dict[str, Any], chosen: DatasetFilter) -> bool:
+    num_votes = row["votes_chosen"] + row["votes_rejected"] + row["votes_tied"]
+    return bool(num_votes >= chosen.min_votes and row["p_chosen"] >= chosen.min_p_chosen)
+
+
+def write_files(folder: Path, rows: Sequence[dict[str, Any]], schema: pa.Schema) -> tuple[str, str]:
+    """Write both files beside `folder`, then move them there at once; returns their SHA-256 (Parquet, JSONL)."""
+    scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
+    try:
+        pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), scratch / PARQUET_NAME, compression="zstd")
+        with (scratch / JSONL_NAME).open("w", encoding="utf-8") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        hashes = file_sha256(scratch / PARQUET_NAME), file_sha256(scratch / JSONL_NAME)
+        shutil.rmtree(folder, ignore_errors=True)
+        scratch.rename(folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    return hashes
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,74 @@
+"""Making comparisons with their candidates and slots, in bulk, each once per campaign."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from annotation.models import Campaign, Candidate, Comparison, Slot
+from generation.models import Completion, Prompt
+
+BATCH = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewComparison:
+    """A prompt and the completions of it to compare, in canonical order."""
+
+    prompt: Prompt
+    completions: Sequence[Completion]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the sorted completion ids: the same whatever their order."""
+        ids = ",".join(str(pk) for pk in sorted(completion.pk for completion in self.completions))
+        return hashlib.sha256(ids.encode()).hexdigest()
+
+
+def create_comparisons(
+    *, campaign: Campaign, groups: Sequence[NewComparison], overlap: int | None = None, priority: int = 0
+) -> list[Comparison]:
+    """Store what the campaign does not have yet, with `overlap` slots each; returns the new comparisons in order."""
+    with transaction.atomic():
+        Campaign.objects.select_for_update().get(pk=campaign.pk)
+        known = set(campaign.comparisons.values_list("fingerprint", flat=True))
+        new = {group.fingerprint: group for group in groups if group.fingerprint not in known}
+        comparisons = Comparison.objects.bulk_create(
+            [
+                Comparison(
+                    campaign=campaign,
+                    prompt=group.prompt,
+                    num_completions=len(group.completions),
+                    fingerprint=key,
+                    priority=priority,
+                )
+                for key, group in new.items()
+            ],
+            batch_size=BATCH,
+        )
+        _create_candidates(comparisons, list(new.values()))
+        _create_slots(campaign, comparisons, overlap or campaign.overlap)
+    return comparisons
+
+
+def _create_candidates(comparisons: Sequence[Comparison], groups: Sequence[NewComparison]) -> None:
+    Candidate.objects.bulk_create(
+        [
+            Candidate(comparison=comparison, completion=completion, position=position)
+            for comparison, group in zip(comparisons, groups, strict=True)
+            for position, completion in enumerate(group.completions)
+        ],
+        batch_size=BATCH,
+    )
+
+
+def _create_slots(campaign: Campaign, comparisons: Sequence[Comparison], overlap: int) -> None:
+    Slot.objects.bulk_create(
+        [
+            Slot(campaign=campaign, comparison=comparison, number=number, priority=comparison.priority)
+            for comparison in comparisons
+            for number in range(overlap)
+        ],
+        batch_size=BATCH,
+    )

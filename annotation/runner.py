@@ -1,0 +1,82 @@
+"""Carries out judging runs and freezes datasets."""
+
+from collections import Counter
+from typing import Any
+
+import pyarrow as pa
+from django.db import transaction
+
+from annotation import export, queue
+from annotation.export import DatasetFilter, NothingToFreeze
+from annotation.judges import rubric_judge
+from annotation.models import Dataset, JudgingRun, Slot
+from annotation.question import Question
+from core import jobs
+
+BEAT_EVERY = 20  # judgments
+
+
+def judge(run: JudgingRun) -> None:
+    """Answer every slot that the judge can get, like a person: claim, read what is displayed, submit."""
+    scripted = rubric_judge(run.annotator)
+    question = Question.from_json(run.campaign.question)
+    num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
+    jobs.beat(run, num_done=0, num_total=num_open)
+    num_done = 0
+    while (slot := queue.claim_next_slot(campaign=run.campaign, annotator=run.annotator)) is not None:
+        reference, texts = _displayed(slot)
+        queue.submit_judgment(
+            slot_id=slot.pk,
+            annotator=run.annotator,
+            token=slot.token or "",
+            answer={"tiers": scripted.judge(reference, texts, question)},
+            idempotency_key=f"run-{run.pk}-slot-{slot.pk}",
+        )
+        num_done += 1
+        if num_done % BEAT_EVERY == 0:
+            jobs.beat(run, num_done=num_done)
+    jobs.beat(run, num_done=num_done, num_total=num_done)
+
+
+def _displayed(slot: Slot) -> tuple[str, list[str]]:
+    """The prompt's reference answer and the replies in the order shown."""
+    candidates = slot.comparison.candidates.order_by("position").values_list("completion__text", flat=True)
+    texts = list(candidates)
+    return slot.comparison.prompt.reference, [texts[position] for position in slot.display_order]
+
+
+def freeze(dataset: Dataset) -> None:
+    """Write the dataset's files and record what they hold. Raises `NothingToFreeze`."""
+    rows, schema = _rows(dataset)
+    if not rows:
+        raise NothingToFreeze(
+            f"No row of {dataset} is left: every pair is tied or filtered out, or nothing has been judged yet."
+        )
+    jobs.beat(dataset, num_done=0, num_total=len(rows))
+    sha256, jsonl_sha256 = export.write_files(dataset.folder, rows, schema)
+    with transaction.atomic():
+        jobs.renew(dataset, num_done=len(rows))
+        dataset.sha256, dataset.jsonl_sha256 = sha256, jsonl_sha256
+        dataset.num_rows, dataset.counts = len(rows), _counts(rows)
+        dataset.save(update_fields=["sha256", "jsonl_sha256", "num_rows", "counts"])
+
+
+def _rows(dataset: Dataset) -> tuple[list[dict[str, Any]], pa.Schema]:
+    chosen = DatasetFilter.from_json(dataset.filter)
+    campaigns = list(dataset.campaigns.all())
+    if dataset.kind == Dataset.Kind.PREFERENCES:
+        return export.preference_rows(campaigns, chosen), export.PREFERENCE_SCHEMA
+    if dataset.prompt_set is not None:
+        return export.reference_rows(dataset.prompt_set), export.DEMONSTRATION_SCHEMA
+    return export.best_completion_rows(campaigns, chosen), export.DEMONSTRATION_SCHEMA
+
+
+def _counts(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What the dataset page shows: rows and prompts by split, judgments, annotators."""
+    prompts = {(row["split"], row["group_id"]) for row in rows}
+    return {
+        "rows": dict(Counter(row["split"] for row in rows)),
+        "prompts": dict(Counter(split for split, _ in prompts)),
+        "judgments": len({pk for row in rows for pk in row["judgment_ids"]}),
+        "annotators": len({name for row in rows for name in row.get("annotators", [])}),
+    }

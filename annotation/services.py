@@ -1,0 +1,212 @@
+"""Writes to campaigns, annotators, judging runs and datasets."""
+
+import itertools
+import random
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from annotation.judges import check_judge
+from annotation.models import (
+    Annotator,
+    Campaign,
+    Dataset,
+    Enrolment,
+    JudgingRun,
+)
+from annotation.new_comparisons import NewComparison, create_comparisons
+from annotation.question import Question
+from core import jobs
+from core.errors import ConcordError, IllegalTransition
+from generation.models import Completion, Prompt, PromptSet, SamplingRun
+
+Status = Campaign.Status
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.DRAFT: {Status.OPEN, Status.CLOSED},
+    Status.OPEN: {Status.PAUSED, Status.CLOSED},
+    Status.PAUSED: {Status.OPEN, Status.CLOSED},
+    Status.CLOSED: set(),
+}
+
+
+class CampaignRefused(ConcordError):
+    """A campaign cannot be made or filled like this."""
+
+    status = 422
+    title = "This campaign cannot be set up like that"
+
+
+class DatasetRefused(ConcordError):
+    """A dataset cannot be frozen from this."""
+
+    status = 422
+    title = "This dataset cannot be frozen"
+
+
+def create_campaign(
+    *,
+    workspace: Workspace,
+    name: str,
+    question: Question,
+    guidelines: str = "",
+    overlap: int = 1,
+    lease_seconds: int = 600,
+    user: User | None = None,
+) -> Campaign:
+    """A campaign in draft. Raises `CampaignRefused`."""
+    if Campaign.objects.filter(workspace=workspace, name=name).exists():
+        raise CampaignRefused(f"{workspace} already has a campaign called {name!r}; choose another name.")
+    if overlap < 1 or lease_seconds < 1:
+        raise CampaignRefused(
+            f"A comparison needs at least 1 judgment and a lease at least 1 second; got {overlap} and {lease_seconds}."
+        )
+    return Campaign.objects.create(
+        workspace=workspace,
+        name=name,
+        question=question.to_json(),
+        guidelines=guidelines,
+        overlap=overlap,
+        lease_seconds=lease_seconds,
+        created_by=user,
+    )
+
+
+def set_status(*, campaign: Campaign, status: str) -> Campaign:
+    """Open, pause or close a campaign. Raises `IllegalTransition`."""
+    with transaction.atomic():
+        locked = Campaign.objects.select_for_update().get(pk=campaign.pk)
+        if status not in TRANSITIONS[Status(locked.status)]:
+            raise IllegalTransition(f"{campaign} is {locked.status} and cannot become {status}.")
+        if status == Status.OPEN and not locked.comparisons.exists():
+            raise IllegalTransition(f"{campaign} has no comparisons to judge; add some before opening it.")
+        locked.status = status
+        locked.save(update_fields=["status"])
+    campaign.status = status
+    return campaign
+
+
+def add_comparisons(
+    *,
+    campaign: Campaign,
+    sampling_run: SamplingRun,
+    size: int | None = None,
+    max_per_prompt: int | None = None,
+    max_comparisons: int | None = None,
+    overlap: int | None = None,
+    priority: int = 0,
+    seed: int = 0,
+) -> int:
+    """Compare the distinct completions of each prompt of a sampling run; returns how many comparisons are new.
+
+    `size` defaults to the question's number of completions. Near-duplicates are never compared. Of many possible
+    groups a seeded choice of `max_per_prompt` is taken. Adding the same run again adds nothing twice.
+    """
+    wanted = Question.from_json(campaign.question).num_completions
+    size = size or wanted
+    _check_addition(campaign, sampling_run, size, wanted)
+    rng = random.Random(seed)  # noqa: S311 -- a reproducible choice, not a secret
+    groups: list[NewComparison] = []
+    for prompt, completions in _by_prompt(sampling_run.completions.distinct_texts().select_related("prompt")):
+        possible = list(itertools.combinations(completions, size))
+        rng.shuffle(possible)
+        groups += [NewComparison(prompt=prompt, completions=group) for group in possible[:max_per_prompt]]
+    if max_comparisons is not None:
+        rng.shuffle(groups)
+        groups = groups[:max_comparisons]
+    return len(create_comparisons(campaign=campaign, groups=groups, overlap=overlap, priority=priority))
+
+
+def _check_addition(campaign: Campaign, sampling_run: SamplingRun, size: int, wanted: int) -> None:
+    if campaign.status == Status.CLOSED:
+        raise CampaignRefused(f"{campaign} is closed; nothing can be added to it.")
+    if campaign.workspace_id != sampling_run.workspace_id:
+        raise CampaignRefused("The sampling run must belong to the campaign's workspace.")
+    if size != wanted:
+        raise CampaignRefused(f"The question of {campaign} compares {wanted} completions, not {size}.")
+
+
+def _by_prompt(completions: Iterable[Completion]) -> list[tuple[Prompt, list[Completion]]]:
+    groups: dict[int, tuple[Prompt, list[Completion]]] = {}
+    for completion in sorted(completions, key=lambda completion: (completion.prompt_id, completion.pk)):
+        groups.setdefault(completion.prompt_id, (completion.prompt, []))[1].append(completion)
+    return list(groups.values())
+
+
+def person_annotator(*, workspace: Workspace, user: User) -> Annotator:
+    """The user as an annotator of the workspace, made on first use."""
+    annotator, _ = Annotator.objects.get_or_create(
+        workspace=workspace, user=user, defaults={"kind": Annotator.Kind.PERSON, "name": user.username}
+    )
+    return annotator
+
+
+def create_judge(*, workspace: Workspace, name: str, protocol: str, parameters: dict[str, Any]) -> Annotator:
+    """A judge. Raises `JudgeInvalid` for an unknown protocol or parameter, `CampaignRefused` for a taken name."""
+    check_judge(protocol, parameters)
+    if Annotator.objects.filter(workspace=workspace, name=name).exists():
+        raise CampaignRefused(f"{workspace} already has an annotator called {name!r}; choose another name.")
+    return Annotator.objects.create(
+        workspace=workspace, kind=Annotator.Kind.JUDGE, name=name, protocol=protocol, parameters=parameters
+    )
+
+
+def enrol(*, campaign: Campaign, annotator: Annotator) -> Enrolment:
+    """Let the annotator take tasks of the campaign (again)."""
+    if campaign.workspace_id != annotator.workspace_id:
+        raise CampaignRefused("The annotator must belong to the campaign's workspace.")
+    enrolment, _ = Enrolment.objects.update_or_create(
+        campaign=campaign, annotator=annotator, defaults={"is_active": True, "pause_reason": ""}
+    )
+    return enrolment
+
+
+def start_judging_run(*, campaign: Campaign, annotator: Annotator, user: User | None = None) -> JudgingRun:
+    """Queue a judge's work on a campaign, enrolling it. Raises `CampaignRefused` unless it is a judge."""
+    if annotator.kind != Annotator.Kind.JUDGE:
+        raise CampaignRefused(f"{annotator} is not a judge; people answer in the browser.")
+    with transaction.atomic():
+        enrol(campaign=campaign, annotator=annotator)
+        run = JudgingRun.objects.create(campaign=campaign, annotator=annotator, created_by=user)
+        jobs.enqueue(run)
+    return run
+
+
+def start_freeze(
+    *,
+    workspace: Workspace,
+    name: str,
+    kind: str = Dataset.Kind.PREFERENCES,
+    campaigns: Sequence[Campaign] = (),
+    prompt_set: PromptSet | None = None,
+    filter: dict[str, Any] | None = None,  # the word of the data model
+    user: User | None = None,
+) -> Dataset:
+    """Queue the freezing of a dataset. Raises `DatasetRefused`."""
+    from annotation.export import DatasetFilter
+
+    if Dataset.objects.filter(workspace=workspace, name=name).exists():
+        raise DatasetRefused(
+            f"{workspace} already has a dataset called {name!r}; datasets never change, name a new one."
+        )
+    if bool(campaigns) == (prompt_set is not None):
+        raise DatasetRefused("Name either campaigns (their judgments) or a prompt set (its reference answers).")
+    if prompt_set is not None and kind != Dataset.Kind.DEMONSTRATIONS:
+        raise DatasetRefused("A prompt set gives demonstrations only; preferences come from campaigns.")
+    owners = {campaign.workspace_id for campaign in campaigns} | ({prompt_set.workspace_id} if prompt_set else set())
+    if owners != {workspace.pk}:
+        raise DatasetRefused("The campaigns and the prompt set must belong to the dataset's workspace.")
+    checked = DatasetFilter.from_json(filter or {})
+    with transaction.atomic():
+        dataset = Dataset.objects.create(
+            workspace=workspace,
+            name=name,
+            kind=Dataset.Kind(kind),
+            prompt_set=prompt_set,
+            filter=checked.to_json(),
+            created_by=user,
+        )
+        dataset.campaigns.set(campaigns)
+        jobs.enqueue(dataset)
+    return dataset

@@ -1,0 +1,97 @@
+"""Writes to evaluation runs."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from annotation.models import Annotator, Dataset
+from core import jobs
+from core.errors import ConcordError
+from evaluation.models import EvaluationRun
+from generation.models import LanguageModel, SamplingRun
+
+Kind = EvaluationRun.Kind
+
+
+class EvaluationRefused(ConcordError):
+    """An evaluation was asked for that cannot be carried out."""
+
+    status = 422
+    title = "This evaluation cannot start"
+
+
+def start_evaluation(
+    *,
+    workspace: Workspace,
+    name: str,
+    kind: str,
+    subjects: Sequence[LanguageModel],
+    baseline: LanguageModel | None = None,
+    sampling_run: SamplingRun | None = None,
+    judge: Annotator | None = None,
+    dataset: Dataset | None = None,
+    seed: int = 0,
+    user: User | None = None,
+) -> EvaluationRun:
+    """Queue an evaluation. Raises `EvaluationRefused` naming what is missing."""
+    if not subjects:
+        raise EvaluationRefused("Name at least one model to evaluate.")
+    if kind == Kind.WIN_RATE:
+        _check_win_rate(subjects, baseline, sampling_run, judge)
+    elif kind == Kind.PREFERENCE_ACCURACY:
+        _check_preference_accuracy(subjects, baseline, dataset)
+    else:
+        raise EvaluationRefused(f"kind must be one of {', '.join(Kind.values)}, got {kind!r}.")
+    parts = (*subjects, baseline, sampling_run, judge, dataset)
+    if any(part is not None and part.workspace_id != workspace.pk for part in parts):
+        raise EvaluationRefused("Everything evaluated must belong to the evaluation's workspace.")
+    with transaction.atomic():
+        run = EvaluationRun.objects.create(
+            workspace=workspace,
+            name=name,
+            kind=kind,
+            baseline=baseline,
+            sampling_run=sampling_run,
+            judge=judge,
+            dataset=dataset,
+            seed=seed,
+            created_by=user,
+        )
+        run.subjects.set(subjects)
+        jobs.enqueue(run)
+    return run
+
+
+def _check_win_rate(
+    subjects: Sequence[LanguageModel],
+    baseline: LanguageModel | None,
+    sampling_run: SamplingRun | None,
+    judge: Annotator | None,
+) -> None:
+    if baseline is None or sampling_run is None or judge is None:
+        raise EvaluationRefused("A win rate needs baseline, sampling_run (with completions of every model) and judge.")
+    if judge.kind != Annotator.Kind.JUDGE:
+        raise EvaluationRefused(f"{judge} is not a judge; comparisons by people belong to a campaign.")
+    if sampling_run.status != SamplingRun.Status.FINISHED:
+        raise EvaluationRefused(f"{sampling_run} is {sampling_run.status}; wait until it has finished.")
+    sampled = set(sampling_run.arms.values_list("model_id", flat=True))
+    for model in (*subjects, baseline):
+        if model.pk not in sampled:
+            raise EvaluationRefused(f"{sampling_run} holds no completions of {model}.")
+    if baseline in subjects:
+        raise EvaluationRefused(f"{baseline} cannot be compared with itself.")
+
+
+def _check_preference_accuracy(
+    subjects: Sequence[LanguageModel], baseline: LanguageModel | None, dataset: Dataset | None
+) -> None:
+    if dataset is None or dataset.kind != Dataset.Kind.PREFERENCES:
+        raise EvaluationRefused("Preference accuracy needs a dataset of preferences.")
+    if dataset.status != Dataset.Status.FINISHED:
+        raise EvaluationRefused(f"{dataset} is {dataset.status}; wait until it is frozen.")
+    policies = [model for model in subjects if model.kind == LanguageModel.Kind.POLICY]
+    if policies and baseline is None:
+        raise EvaluationRefused(f"{policies[0]} is a policy: its implicit reward needs its reference as baseline.")
+    if any(model.source == LanguageModel.Source.SERVED for model in subjects):
+        raise EvaluationRefused("A served model cannot be scored; name a folder or a hub id.")

@@ -1,0 +1,114 @@
+"""Reading prompts from JSON Lines: one object a line, every problem reported with its line number."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from core.errors import ConcordError
+
+ROLES = {"system", "user", "assistant"}
+MAX_PROBLEMS_SHOWN = 20
+
+
+class ImportRefused(ConcordError):
+    """Some lines cannot be imported, so none was. `problems` holds (line number, reason) pairs."""
+
+    status = 422
+    title = "Nothing was imported"
+
+    def __init__(self, problems: list[tuple[int, str]]) -> None:
+        self.problems = problems
+        shown = "; ".join(f"line {number}: {reason}" for number, reason in problems[:MAX_PROBLEMS_SHOWN])
+        rest = len(problems) - MAX_PROBLEMS_SHOWN
+        more = f"; and {rest} more" if rest > 0 else ""
+        listed = [{"line": number, "reason": reason} for number, reason in problems]
+        super().__init__(f"{len(problems)} malformed line(s): {shown}{more}.", problems=listed)
+
+
+class LineMalformed(ValueError):
+    """One line is not what its layout asks for; the message is the reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewPrompt:
+    """A checked prompt that is not in the database yet."""
+
+    messages: list[dict[str, str]]
+    reference: str = ""
+    tags: list[str] = field(default_factory=list)
+    is_sensitive: bool = False
+
+
+def parse_prompts(lines: Iterable[str]) -> list[NewPrompt]:
+    """Every prompt of a JSONL text. Raises `ImportRefused` naming each malformed line; blank lines are passed over."""
+    prompts: list[NewPrompt] = []
+    problems: list[tuple[int, str]] = []
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            prompts.append(parse_prompt(parse_object(line)))
+        except LineMalformed as error:
+            problems.append((number, str(error)))
+    if not prompts and not problems:
+        problems.append((1, "the file holds no prompt; expected one JSON object a line"))
+    if problems:
+        raise ImportRefused(problems)
+    return prompts
+
+
+def parse_object(line: str) -> dict[str, Any]:
+    """One line as a JSON object. Raises `LineMalformed`."""
+    try:
+        row = json.loads(line)
+    except ValueError as error:
+        raise LineMalformed(f"not valid JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise LineMalformed(f"expected a JSON object, got {type(row).__name__}")
+    return row
+
+
+def parse_prompt(row: dict[str, Any]) -> NewPrompt:
+    """`{"prompt": "…"}` or `{"messages": […]}`, with optional reference, tags and is_sensitive."""
+    if "messages" not in row and "prompt" not in row:
+        raise LineMalformed('expected "prompt" or "messages"')
+    tags = row.get("tags", [])
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise LineMalformed('"tags" must be a list of texts')
+    reference = row.get("reference") or ""
+    if not isinstance(reference, str):
+        raise LineMalformed('"reference" must be text')
+    return NewPrompt(
+        messages=check_conversation(row["messages"] if "messages" in row else row["prompt"]),
+        reference=clean_text(reference),
+        tags=tags,
+        is_sensitive=bool(row.get("is_sensitive", False)),
+    )
+
+
+def check_conversation(value: object) -> list[dict[str, str]]:
+    """A text or a list of `{role, content}` that wants a reply: the last turn must be the user's."""
+    turns = [{"role": "user", "content": value}] if isinstance(value, str) else value
+    if not isinstance(turns, list) or not turns:
+        raise LineMalformed("a prompt must be text or a list of {role, content} messages")
+    messages = [_check_turn(turn, number) for number, turn in enumerate(turns, start=1)]
+    if messages[-1]["role"] != "user":
+        raise LineMalformed(f"the last turn must be the user's, it is the {messages[-1]['role']}'s")
+    return messages
+
+
+def _check_turn(turn: object, number: int) -> dict[str, str]:
+    if not isinstance(turn, dict) or not isinstance(turn.get("content"), str):
+        raise LineMalformed(f"turn {number} must be an object with a role and a text as content")
+    if turn.get("role") not in ROLES:
+        raise LineMalformed(f"turn {number} has the role {turn.get('role')!r}; expected system, user or assistant")
+    content = clean_text(turn["content"])
+    if not content.strip():
+        raise LineMalformed(f"turn {number} is empty")
+    return {"role": turn["role"], "content": content}
+
+
+def clean_text(text: str) -> str:
+    """Without what PostgreSQL cannot hold: NUL characters and lone surrogates."""
+    return text.replace("\x00", "").encode("utf-8", "replace").decode()

@@ -1,0 +1,210 @@
+"""Writes to prompt sets, language models and sampling runs."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from core import jobs, urlguard
+from core.errors import ConcordError
+from generation.engines.base import SamplingParameters
+from generation.engines.errors import EngineError
+from generation.engines.model_folder import check_model_folder
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.near_duplicates import mark_near_duplicates
+from generation.prompt_lines import NewPrompt, parse_prompts
+from generation.splits import fingerprint
+
+
+class NameTaken(ConcordError):
+    """Another object of this kind in the workspace already has the name."""
+
+    status = 409
+    title = "The name is taken"
+
+
+class ModelRefused(ConcordError):
+    """A language model cannot be registered: its folder, id or endpoint is not usable."""
+
+    status = 422
+    title = "This model cannot be used"
+
+
+class SamplingRefused(ConcordError):
+    """A sampling run was asked for that cannot be carried out."""
+
+    status = 422
+    title = "This sampling run cannot start"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportReport:
+    """What an import did."""
+
+    num_added: int
+    num_known: int  # were in the set already, by fingerprint
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArmSpec:
+    """One model's part in a sampling run that is not in the database yet."""
+
+    model: LanguageModel
+    num_completions: int = 4
+    temperature: float = 1.0
+    top_p: float = 1.0
+    max_new_tokens: int = 256
+
+
+def create_prompt_set(
+    *,
+    workspace: Workspace,
+    name: str,
+    description: str = "",
+    source: str = "",
+    licence: str = "",
+    held_out_fraction: float = 0.3,
+) -> PromptSet:
+    """An empty prompt set. Raises `NameTaken`."""
+    if PromptSet.objects.filter(workspace=workspace, name=name).exists():
+        raise NameTaken(f"{workspace} already has a prompt set called {name!r}; choose another name.")
+    return PromptSet.objects.create(
+        workspace=workspace,
+        name=name,
+        description=description,
+        source=source,
+        licence=licence,
+        held_out_fraction=held_out_fraction,
+    )
+
+
+def import_prompts(*, prompt_set: PromptSet, lines: Iterable[str]) -> ImportReport:
+    """Add the prompts of a JSONL text: all or none. Raises `ImportRefused` with every malformed line."""
+    return add_prompts(prompt_set=prompt_set, prompts=parse_prompts(lines))
+
+
+def add_prompts(*, prompt_set: PromptSet, prompts: Sequence[NewPrompt]) -> ImportReport:
+    """Add checked prompts, those already in the set excepted. Adding the same ones twice changes nothing."""
+    rows = {
+        (key := fingerprint(prompt.messages)): Prompt(
+            prompt_set=prompt_set,
+            messages=prompt.messages,
+            fingerprint=key,
+            reference=prompt.reference,
+            tags=prompt.tags,
+            is_sensitive=prompt.is_sensitive,
+        )
+        for prompt in prompts
+    }
+    with transaction.atomic():
+        num_before = prompt_set.prompts.count()
+        Prompt.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=1000)
+        num_added = prompt_set.prompts.count() - num_before
+    return ImportReport(num_added=num_added, num_known=len(prompts) - num_added)
+
+
+def register_model(
+    *,
+    workspace: Workspace,
+    name: str,
+    source: str,
+    location: str,
+    kind: str = LanguageModel.Kind.POLICY,
+    endpoint_url: str = "",
+    parent: LanguageModel | None = None,
+) -> LanguageModel:
+    """Make a model known by name. Raises `NameTaken`, `ModelRefused` or `UrlRefused`."""
+    if LanguageModel.objects.filter(workspace=workspace, name=name).exists():
+        raise NameTaken(f"{workspace} already has a model called {name!r}; choose another name.")
+    _check_location(source, location, endpoint_url)
+    return LanguageModel.objects.create(
+        workspace=workspace,
+        name=name,
+        kind=LanguageModel.Kind(kind),
+        source=LanguageModel.Source(source),
+        location=location,
+        endpoint_url=endpoint_url,
+        parent=parent,
+    )
+
+
+def _check_location(source: str, location: str, endpoint_url: str) -> None:
+    if not location.strip():
+        raise ModelRefused("A model needs a location: a folder, a hub id, or the name that its server uses.")
+    if source == LanguageModel.Source.SERVED:
+        urlguard.check(endpoint_url)
+    elif endpoint_url:
+        raise ModelRefused("Only a served model has an endpoint; leave endpoint_url empty or choose source=served.")
+    if source == LanguageModel.Source.FOLDER:
+        try:
+            check_model_folder(Path(location))
+        except EngineError as error:
+            raise ModelRefused(str(error)) from error
+
+
+def start_sampling_run(
+    *,
+    workspace: Workspace,
+    name: str,
+    prompt_set: PromptSet,
+    arms: Sequence[ArmSpec],
+    split: str = SamplingRun.Split.ALL,
+    max_prompts: int | None = None,
+    seed: int = 0,
+    user: User | None = None,
+) -> SamplingRun:
+    """Queue a sampling run. Raises `SamplingRefused` for arms that cannot be sampled."""
+    _check_arms(workspace, prompt_set, arms)
+    with transaction.atomic():
+        run = SamplingRun.objects.create(
+            workspace=workspace,
+            name=name,
+            prompt_set=prompt_set,
+            split=SamplingRun.Split(split),
+            max_prompts=max_prompts,
+            seed=seed,
+            created_by=user,
+        )
+        SamplingArm.objects.bulk_create(SamplingArm(run=run, **vars(arm)) for arm in arms)
+        jobs.enqueue(run)
+    return run
+
+
+def _check_arms(workspace: Workspace, prompt_set: PromptSet, arms: Sequence[ArmSpec]) -> None:
+    if not arms:
+        raise SamplingRefused("Name at least one model to sample from.")
+    if len({arm.model.pk for arm in arms}) < len(arms):
+        raise SamplingRefused("Each model may stand in one arm only.")
+    if prompt_set.workspace_id != workspace.pk or any(arm.model.workspace_id != workspace.pk for arm in arms):
+        raise SamplingRefused("The prompt set and the models must belong to the run's workspace.")
+    if not prompt_set.prompts.exists():
+        raise SamplingRefused(f"The prompt set {prompt_set} is empty; import prompts into it first.")
+    for arm in arms:
+        if arm.model.kind != LanguageModel.Kind.POLICY:
+            raise SamplingRefused(f"{arm.model} is a {arm.model.get_kind_display().lower()} and cannot write replies.")
+        if arm.num_completions < 1:
+            raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
+        try:
+            SamplingParameters(temperature=arm.temperature, top_p=arm.top_p, max_new_tokens=arm.max_new_tokens)
+        except EngineError as error:
+            raise SamplingRefused(f"{arm.model}: {error}") from error
+
+
+def mark_duplicates(*, run: SamplingRun) -> int:
+    """Mark near-identical candidates of one prompt within the run; returns how many are marked."""
+    groups: dict[int, list[Completion]] = {}
+    for completion in run.completions.only("id", "prompt_id", "text").order_by("prompt_id", "pk"):
+        groups.setdefault(completion.prompt_id, []).append(completion)
+    marked = []
+    for completions in groups.values():
+        earlier = mark_near_duplicates([completion.text for completion in completions])
+        for completion, original in zip(completions, earlier, strict=True):
+            if original is not None:
+                completion.duplicate_of = completions[original]
+                marked.append(completion)
+    with transaction.atomic():
+        run.completions.update(duplicate_of=None)
+        Completion.objects.bulk_update(marked, ["duplicate_of"], batch_size=1000)
+    return len(marked)

@@ -1,0 +1,109 @@
+"""Preparing a run directory: the immutable specification and the data, written once and hashed."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from annotation.export import file_sha256
+from core.jobs import JobFailed
+from generation.models import LanguageModel
+from generation.splits import split_of
+from training.models import TrainingRun
+
+SPEC_VERSION = 1
+COLUMNS = {
+    "sft": ["prompt", "completion", "split"],
+    "reward": ["prompt", "chosen", "rejected", "weight", "split", "group_id"],
+    "dpo": ["prompt", "chosen", "rejected", "weight", "split", "group_id"],
+}
+
+
+def prepare(run: TrainingRun) -> str:
+    """Write data.parquet and spec.json unless they are there; returns the SHA-256 of spec.json.
+
+    Raises `JobFailed` if the frozen dataset is no longer what was frozen.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    spec_path = run.folder / "spec.json"
+    if not spec_path.exists():
+        data_path = run.folder / "data.parquet"
+        _write_data(run, data_path)
+        _write_sealed(spec_path, json.dumps(_spec(run, file_sha256(data_path)), indent=2, sort_keys=True))
+    sha256 = hashlib.sha256(spec_path.read_bytes()).hexdigest()
+    if run.spec_sha256 not in ("", sha256):
+        raise JobFailed(
+            f"spec.json of run {run.pk} has changed since it was written (SHA-256 {sha256}, recorded "
+            f"{run.spec_sha256}). Start a new run.",
+            failure_kind="configuration",
+        )
+    return sha256
+
+
+def _spec(run: TrainingRun, data_sha256: str) -> dict[str, Any]:
+    return {
+        "version": SPEC_VERSION,
+        "algorithm": run.algorithm,
+        "seed": run.seed,
+        "config": run.config,
+        "init_model": _location(run.init_model),
+        "reward_model": _location(run.reward_model),
+        "data_sha256": data_sha256,
+        "num_threads": num_threads(),
+    }
+
+
+def num_threads() -> int:
+    """The CPU threads that this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def _location(model: LanguageModel | None) -> str | None:
+    return model.location if model is not None else None
+
+
+def _write_data(run: TrainingRun, path: Path) -> None:
+    table = _prompts_table(run) if run.dataset is None else _dataset_table(run)
+    scratch = path.with_suffix(".tmp")
+    pq.write_table(table, scratch, compression="zstd")
+    scratch.replace(path)
+
+
+def _dataset_table(run: TrainingRun) -> pa.Table:
+    dataset = run.dataset
+    assert dataset is not None  # noqa: S101 -- the caller looked; a check constraint guards it
+    if not dataset.parquet_path.exists():
+        raise JobFailed(f"The file of {dataset} is missing: {dataset.parquet_path}.", failure_kind="data_error")
+    actual = file_sha256(dataset.parquet_path)
+    if actual != dataset.sha256:
+        raise JobFailed(
+            f"The file of {dataset} has SHA-256 {actual}, frozen was {dataset.sha256}. Freeze it again.",
+            failure_kind="data_error",
+        )
+    return pq.read_table(dataset.parquet_path, columns=COLUMNS[run.algorithm])
+
+
+def _prompts_table(run: TrainingRun) -> pa.Table:
+    prompt_set = run.prompt_set
+    assert prompt_set is not None  # noqa: S101 -- a check constraint: a run has a dataset or a prompt set
+    prompts = list(prompt_set.prompts.order_by("fingerprint"))
+    return pa.table(
+        {
+            "prompt": [json.dumps(prompt.messages, ensure_ascii=False) for prompt in prompts],
+            "split": [split_of(prompt.fingerprint, prompt_set.held_out_fraction) for prompt in prompts],
+        }
+    )
+
+
+def _write_sealed(path: Path, text: str) -> None:
+    """Write and rename, so that the file is whole or absent."""
+    scratch = path.with_suffix(".tmp")
+    with scratch.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    scratch.replace(path)

@@ -1,0 +1,156 @@
+"""Supervises a training run: a process tree of its own, whose events become rows.
+
+The run directory is the contract between the two. The process gets no address of the database or the broker. If this
+worker is killed, the kernel ends the process too; whoever claims the run next resumes from the newest checkpoint.
+"""
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+
+from core.jobs import JobCancelled, JobFailed, StaleAttempt
+from training import recording, run_directory
+from training.event_tail import EventTail
+from training.models import TrainingRun
+
+POLL_SECONDS = 0.5
+MAX_RESTARTS = 2  # of a process that something killed
+GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
+LOCK_SECONDS = 60.0  # how long a dying predecessor may keep the run directory
+STOPPED_BY_SIGTERM = 143
+LOG_CHARACTERS = 16_000
+PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
+PASSED_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "MALLOC_", "TORCH_", "COVERAGE_", "COV_", "PYTHON")
+
+
+def train(run: TrainingRun) -> None:
+    """Start or resume the training process and follow it to its end. Raises `JobFailed` with its own reason."""
+    sha256 = run_directory.prepare(run)
+    if run.spec_sha256 != sha256:
+        run.spec_sha256 = sha256
+        run.save(update_fields=["spec_sha256"])
+    with _locked(run.folder) as lock, (run.folder / "process.log").open("ab") as log:
+        (run.folder / "failure.json").unlink(missing_ok=True)
+        tail = EventTail(run.folder / "events.jsonl")
+        for _ in range(1 + MAX_RESTARTS):
+            exit_code = _run_once(run, tail, lock, log)
+            if exit_code >= 0 or (run.folder / "failure.json").exists():
+                break  # it ended by itself; a process that was killed resumes from its newest checkpoint
+    if exit_code != 0:
+        raise _failure(run, exit_code)
+
+
+def _run_once(run: TrainingRun, tail: EventTail, lock: IO[bytes], log: IO[bytes]) -> int:
+    """One process from start to end; returns its exit code, negative for the signal that killed it."""
+    process = _start(run.folder, lock, log)
+    try:
+        return _follow(run, process, tail)
+    except BaseException:
+        _kill(process)
+        raise
+
+
+def _start(folder: Path, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "training.algorithms.run", str(folder)]
+    return subprocess.Popen(
+        command,
+        cwd=settings.BASE_DIR,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,  # a process group of its own: one signal reaches the whole tree
+        pass_fds=[lock.fileno()],  # the directory stays locked until the last of the tree is gone
+    )
+
+
+def _environment() -> dict[str, str]:
+    """What the training process may know: no secret, no address of the database or the broker."""
+    return {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)}
+
+
+def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> int:
+    """Record events until the process ends; pass a cancellation on as SIGTERM."""
+    deadline: float | None = None
+    while True:
+        exit_code = process.poll()  # before reading, so that the last events are not missed
+        try:
+            recording.record(run, tail.read(), log_tail=_log_tail(run.folder))
+        except JobCancelled:
+            if exit_code is not None:
+                raise
+            deadline = deadline or _ask_to_stop(process)
+        if exit_code is not None:
+            return exit_code
+        if deadline is not None and time.monotonic() > deadline:
+            _kill(process)
+        time.sleep(POLL_SECONDS)
+
+
+def _ask_to_stop(process: subprocess.Popen[bytes]) -> float:
+    os.killpg(process.pid, signal.SIGTERM)
+    return time.monotonic() + GRACE_SECONDS
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    try:
+        os.killpg(process.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    process.wait()
+
+
+def _failure(run: TrainingRun, exit_code: int) -> Exception:
+    """The process's own account of why it ended, or what its exit code says."""
+    path = run.folder / "failure.json"
+    if path.exists():
+        reason = json.loads(path.read_text(encoding="utf-8"))
+        return JobFailed(reason["error"], failure_kind=reason["kind"], log_tail=_log_tail(run.folder))
+    if exit_code == STOPPED_BY_SIGTERM:
+        return JobFailed(
+            "The training process was stopped from outside after saving a checkpoint; start the run again to resume.",
+            failure_kind="stopped",
+            log_tail=_log_tail(run.folder),
+        )
+    cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+    hint = " The kernel does that when memory runs out." if exit_code == -signal.SIGKILL else ""
+    return JobFailed(
+        f"The training process ended with {cause} and left no reason.{hint}",
+        failure_kind="process-died",
+        log_tail=_log_tail(run.folder),
+    )
+
+
+def _log_tail(folder: Path) -> str:
+    path = folder / "process.log"
+    if not path.exists():
+        return ""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - LOG_CHARACTERS))
+        return file.read().decode(errors="replace").replace("\x00", "")
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[IO[bytes]]:
+    """Hold the run directory; a predecessor's process tree may need a moment to die."""
+    with (folder / ".lock").open("ab") as lock:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise StaleAttempt(f"Another process still trains in {folder}.") from None
+                time.sleep(POLL_SECONDS)
+        yield lock

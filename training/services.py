@@ -1,0 +1,112 @@
+"""Writes to training runs and checkpoints."""
+
+from typing import Any
+
+from django.db import transaction
+
+from accounts.models import User, Workspace
+from annotation.models import Dataset
+from core import jobs
+from core.errors import ConcordError
+from generation import services as generation
+from generation.models import LanguageModel, PromptSet
+from training.algorithms.config import InvalidConfiguration, config_fields, parse_config
+from training.models import Checkpoint, TrainingRun
+
+Algorithm = TrainingRun.Algorithm
+
+
+class TrainingRefused(ConcordError):
+    """A training run was asked for that cannot be carried out."""
+
+    status = 422
+    title = "This training run cannot start"
+
+
+def start_training_run(
+    *,
+    workspace: Workspace,
+    name: str,
+    algorithm: str,
+    config: dict[str, Any],
+    seed: int = 0,
+    dataset: Dataset | None = None,
+    prompt_set: PromptSet | None = None,
+    init_model: LanguageModel | None = None,
+    reward_model: LanguageModel | None = None,
+    user: User | None = None,
+) -> TrainingRun:
+    """Queue a training run. Raises `TrainingRefused` naming what does not fit."""
+    if algorithm not in Algorithm.values:
+        raise TrainingRefused(f"algorithm must be one of {', '.join(Algorithm.values)}, got {algorithm!r}.")
+    try:
+        complete = config_fields(parse_config(algorithm, config))
+    except InvalidConfiguration as error:
+        raise TrainingRefused(str(error)) from error
+    _check_data(algorithm, dataset, prompt_set)
+    _check_models(algorithm, init_model, reward_model)
+    parts = (dataset, prompt_set, init_model, reward_model)
+    if any(part is not None and part.workspace_id != workspace.pk for part in parts):
+        raise TrainingRefused("The dataset, the prompt set and the models must belong to the run's workspace.")
+    with transaction.atomic():
+        run = TrainingRun.objects.create(
+            workspace=workspace,
+            name=name,
+            algorithm=algorithm,
+            config=complete,
+            seed=seed,
+            dataset=dataset,
+            prompt_set=prompt_set,
+            init_model=init_model,
+            reward_model=reward_model,
+            created_by=user,
+        )
+        jobs.enqueue(run)
+    return run
+
+
+def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
+    """Make a checkpoint a language model that can sample, be trained on, or score; once published, the same one."""
+    with transaction.atomic():
+        locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("run").get(pk=checkpoint.pk)
+        if locked.language_model is not None:
+            return locked.language_model
+        is_reward = locked.run.algorithm == Algorithm.REWARD
+        model = generation.register_model(
+            workspace=locked.run.workspace,
+            name=name,
+            kind=LanguageModel.Kind.REWARD if is_reward else LanguageModel.Kind.POLICY,
+            source=LanguageModel.Source.FOLDER,
+            location=str(locked.folder),
+            parent=locked.run.init_model,
+        )
+        locked.language_model = model
+        locked.save(update_fields=["language_model"])
+    return model
+
+
+def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet | None) -> None:
+    if algorithm == Algorithm.PPO:
+        if prompt_set is None or dataset is not None:
+            raise TrainingRefused("PPO trains on the prompts of a prompt set: give prompt_set and no dataset.")
+        return
+    if dataset is None or prompt_set is not None:
+        raise TrainingRefused(f"{algorithm} trains on a frozen dataset: give dataset and no prompt_set.")
+    wanted = Dataset.Kind.DEMONSTRATIONS if algorithm == Algorithm.SFT else Dataset.Kind.PREFERENCES
+    if dataset.kind != wanted:
+        raise TrainingRefused(f"{algorithm} needs a dataset of {wanted}, {dataset} holds {dataset.kind}.")
+    if dataset.status != Dataset.Status.FINISHED:
+        raise TrainingRefused(f"{dataset} is {dataset.status}; only a finished dataset can be trained on.")
+
+
+def _check_models(algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None) -> None:
+    if init_model is None and algorithm != Algorithm.SFT:
+        raise TrainingRefused(f"{algorithm} starts from a model: give init_model.")
+    if init_model is not None and init_model.source == LanguageModel.Source.SERVED:
+        raise TrainingRefused(f"{init_model} is a served name; training needs its weights: a folder or a hub id.")
+    if init_model is not None and init_model.kind != LanguageModel.Kind.POLICY:
+        raise TrainingRefused(f"Training starts from a policy, {init_model} is a {init_model.get_kind_display()}.")
+    if (reward_model is not None) != (algorithm == Algorithm.PPO):
+        raise TrainingRefused("PPO needs reward_model, and no other algorithm takes one.")
+    if reward_model is not None and reward_model.kind != LanguageModel.Kind.REWARD:
+        raise TrainingRefused(f"{reward_model} is not a reward model.")
