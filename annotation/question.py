@@ -36,9 +36,7 @@ class Question:
     num_completions: int = 2  # replies in one comparison; always 2 for pairwise
     num_strengths: int = 1  # degrees of "better": 1 asks for a side only, 4 is Llama 2's scale; pairwise only
     allows_ties: bool = True  # may two replies share a tier
-    allows_both_bad: bool = (
-        False  # "both are bad": a tie that is kept apart from "equally good"; pairwise only
-    )
+    allows_both_bad: bool = False  # "both are bad": a tie that is kept apart from "equally good"; pairwise only
     allows_cant_judge: bool = True  # "I can't judge this": no order at all, which is not a tie
 
     def __post_init__(self) -> None:
@@ -85,9 +83,7 @@ def _check(question: Question) -> None:
     if question.kind not in KINDS:
         raise QuestionInvalid(f"kind must be one of {', '.join(KINDS)}, got {question.kind!r}")
     if not question.title.strip() or len(question.title) > MAX_TITLE_CHARACTERS:
-        raise QuestionInvalid(
-            f"title must have 1–{MAX_TITLE_CHARACTERS} characters, got {len(question.title)}"
-        )
+        raise QuestionInvalid(f"title must have 1–{MAX_TITLE_CHARACTERS} characters, got {len(question.title)}")
     if not MIN_COMPLETIONS <= question.num_completions <= MAX_COMPLETIONS:
         raise QuestionInvalid(
             f"num_completions must lie in {MIN_COMPLETIONS}–{MAX_COMPLETIONS}, got {question.num_completions}"
@@ -107,8 +103,6 @@ def _check_pairwise(question: Question) -> None:
 
 def _check_ranking(question: Question) -> None:
     if question.num_strengths != 1:
-        raise QuestionInvalid(
-            f"a ranking has no strengths: num_strengths must be 1, got {question.num_strengths}"
-        )
+        raise QuestionInvalid(f"a ranking has no strengths: num_strengths must be 1, got {question.num_strengths}")
     if question.allows_both_bad:
         raise QuestionInvalid("a ranking has no 'both bad': allows_both_bad must be false")
