@@ -45,7 +45,7 @@ class SampledText:
     text: str
     finish_reason: FinishReason  # "stop": the model ended it; "length": it was cut off at max_new_tokens
     num_prompt_tokens: int
-    num_tokens: int  # of the reply, the stop token included
+    num_tokens: int  # of the reply, the stop token included; estimated where a server gives only the total of several
 
 
 class Engine(Protocol):
@@ -71,3 +71,10 @@ def check_num_completions(num_completions: int) -> None:
     """Raises ParametersInvalid for less than one reply a conversation."""
     if num_completions < 1:
         raise ParametersInvalid(f"num_completions must be 1 or more, got {num_completions}")
+
+
+def storable(text: str) -> str:
+    """The text with NUL characters and lone surrogates, which no database takes, as U+FFFD."""
+    return "".join(
+        "\ufffd" if character == "\0" or "\ud800" <= character <= "\udfff" else character for character in text
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from generation.engines.base import Conversation, SampledText, SamplingParameters, check_num_completions
+from generation.engines.base import Conversation, SampledText, SamplingParameters, check_num_completions, storable
 from generation.engines.errors import (
     ContextOverflow,
     ConversationRefused,
@@ -108,8 +108,7 @@ class TransformersEngine:
         return str(text)
 
     def _encode(self, text: str, max_new_tokens: int) -> list[int]:
-        text = text.encode("utf-8", "replace").decode()  # tokenizers cannot take lone surrogates
-        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        tokens: list[int] = self._tokenizer(storable(text), add_special_tokens=False)["input_ids"]
         if not tokens:
             raise ConversationRefused("the conversation has no tokens: give it at least one message with text")
         if self._context_length is not None and len(tokens) + max_new_tokens > self._context_length:
@@ -167,7 +166,7 @@ class TransformersEngine:
         has_ended = tokens[-1] in self._end_tokens
         text, was_cut = _cut(self._decode(tokens[:-1] if has_ended else tokens), stop)
         return SampledText(
-            text=text,
+            text=storable(text),
             finish_reason="stop" if has_ended or was_cut else "length",
             num_prompt_tokens=len(item.tokens),
             num_tokens=len(tokens),
