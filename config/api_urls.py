@@ -1,6 +1,8 @@
 """REST addresses, one list an app."""
 
-from django.urls import include, path
+from django.urls import include, path, re_path
+
+from accounts.api.views import UnknownAddress
 
 urlpatterns = [
     path("", include("accounts.api.urls")),
@@ -9,4 +11,5 @@ urlpatterns = [
     path("", include("training.api.urls")),
     path("", include("evaluation.api.urls")),
     path("", include("pipeline.api.urls")),
+    re_path(r"^.*$", UnknownAddress.as_view()),
 ]

@@ -155,12 +155,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"pool_pre_ping": True} if ENVIRONMENT.broker_url.startswith("sqla+") else {"visibility_timeout": 3600}
 )
 CELERY_BEAT_SCHEDULER = "django_celery_beat.schedulers:DatabaseScheduler"
-CELERY_BEAT_MAX_LOOP_INTERVAL = 2  # seconds between looks at the schedule
+CELERY_BEAT_MAX_LOOP_INTERVAL = 1  # seconds between looks at the schedule
 CELERY_BEAT_SCHEDULE = {
     "requeue-stale-jobs": {"task": "core.tasks.requeue_stale_jobs", "schedule": timedelta(seconds=5)},
     "advance-pipelines": {
         "task": "pipeline.tasks.advance_waiting_pipelines",
-        "schedule": timedelta(seconds=5),
+        "schedule": timedelta(seconds=1),
+        "options": {"expires": 5},
     },
     "forget-delivered-messages": {
         "task": "core.tasks.forget_delivered_messages",

@@ -15,8 +15,8 @@ def requeue_stale_jobs() -> None:
 
 @shared_task
 def forget_delivered_messages() -> None:
-    """The SQLAlchemy broker keeps delivered messages; drop those older than a day."""
+    """The SQLAlchemy broker keeps delivered messages; drop those older than an hour."""
     if not settings.CELERY_BROKER_URL.startswith("sqla+"):
         return
     with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM kombu_message WHERE NOT visible AND sent_at < now() - interval '1 day'")
+        cursor.execute("DELETE FROM kombu_message WHERE NOT visible AND sent_at < now() - interval '1 hour'")

@@ -1,0 +1,71 @@
+# One command per wish. `make demo` and `make test` are complete on a fresh machine with Python 3.11 or newer.
+PYTHON ?= python3
+PORT ?= 8000
+SEED ?= 0
+VENV := .venv
+BIN := $(VENV)/bin
+# Checks read the settings but touch no database.
+NO_SERVICES := DATABASE_URL=postgresql:///unused SECRET_KEY=only-for-static-checks-nothing-is-signed-with-it
+# Small models gain nothing from thread pools that outnumber the cores; the hub is asked only for ids given as MODEL.
+export TOKENIZERS_PARALLELISM ?= false
+
+.PHONY: demo test install install-dev system-packages lint format types imports migrations unit serve lock clean help
+
+help:  ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
+
+demo: install  ## run the main job on this machine and serve it (PORT, SEED, DATA, MODEL, VLLM_URL)
+	$(BIN)/python manage.py demo --port $(PORT) --seed $(SEED) \
+		$(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM_URL),--vllm-url "$(VLLM_URL)")
+
+test: install-dev system-packages lint types imports migrations unit  ## install what the tests need, run all of them
+
+install: $(VENV)/.installed  ## the environment that runs Concord
+
+install-dev: $(VENV)/.installed-dev  ## the environment that tests Concord
+
+$(VENV)/.installed: requirements/base.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		(echo "Concord needs Python 3.11 or newer; name one with PYTHON=python3.11" && false)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/base.lock
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	touch $@
+
+system-packages:  ## redis-server and chromium, which the tests drive (Debian, Ubuntu)
+	./scripts/install-system-packages
+
+lint:  ## ruff
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format:  ## let ruff rewrite
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types:  ## mypy --strict
+	$(NO_SERVICES) $(BIN)/mypy
+
+imports:  ## the layers
+	$(NO_SERVICES) $(BIN)/lint-imports
+
+migrations:  ## no model change without a migration
+	CONCORD_VAR_DIR=$$(mktemp -d) $(BIN)/python manage.py makemigrations --check --dry-run
+
+unit:  ## pytest with coverage
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+serve: install  ## all processes without the main job
+	$(BIN)/python manage.py serve --port $(PORT)
+
+lock: install-dev  ## resolve requirements/*.in again
+	./scripts/lock
+
+clean:  ## remove the environment and everything that was made (not var/, which holds your data)
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov

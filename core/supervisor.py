@@ -1,0 +1,143 @@
+"""Starts Concord's processes, keeps their output in files, and stops all of them when one dies or Ctrl-C comes."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+from core.errors import ConcordError
+
+GRACE_SECONDS = 20.0  # between SIGTERM and SIGKILL
+
+
+class PortBusy(ConcordError):
+    """Another program listens where the web server should."""
+
+    title = "The port is taken"
+
+
+class ProcessDied(ConcordError):
+    """One of the supervised processes ended by itself."""
+
+    title = "A process of Concord ended"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One process: its name and command line."""
+
+    name: str
+    command: Sequence[str]
+
+
+def programs(*, port: int, num_light: int = 2) -> list[Program]:
+    """The web server, a worker for each queue, and beat."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--workers=1", "--threads=8"]
+    celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
+    worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
+    return [
+        Program(name="web", command=[*gunicorn, f"--bind=127.0.0.1:{port}"]),
+        Program(name="light", command=[*worker, "-Qlight", f"--concurrency={num_light}", "--hostname=light@%h"]),
+        Program(name="gpu", command=[*worker, "-Qgpu", "--concurrency=1", "--hostname=gpu@%h"]),
+        Program(name="beat", command=[*celery, "beat", "--loglevel=WARNING"]),
+    ]
+
+
+def require_free_port(port: int) -> None:
+    """Raises `PortBusy` with the remedy."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortBusy(
+                f"Port {port} cannot be used ({error.strerror}). Stop what listens there, "
+                f"or choose another one, for instance PORT={port + 1}."
+            ) from error
+
+
+class Supervisor:
+    """Runs programs side by side, each in a process group of its own and with a log file under `log_dir`."""
+
+    def __init__(self, wanted: Sequence[Program], *, log_dir: Path, cwd: Path) -> None:
+        self._wanted = wanted
+        self._log_dir = log_dir
+        self._cwd = cwd
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._logs: list[IO[bytes]] = []
+
+    def __enter__(self) -> Self:
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        try:
+            for program in self._wanted:
+                self._start(program)
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _start(self, program: Program) -> None:
+        log = (self._log_dir / f"{program.name}.log").open("ab")
+        self._logs.append(log)
+        self._running[program.name] = subprocess.Popen(
+            program.command,
+            cwd=self._cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # Ctrl-C reaches the supervisor alone, which stops the others in order
+        )
+
+    def pids(self) -> dict[str, int]:
+        """The process id of each program, by name."""
+        return {name: process.pid for name, process in self._running.items()}
+
+    def check(self) -> None:
+        """Raises `ProcessDied` with the end of its log if a program has ended."""
+        for name, process in self._running.items():
+            if process.poll() is not None:
+                lines = (self._log_dir / f"{name}.log").read_text(errors="replace").splitlines()[-12:]
+                raise ProcessDied(
+                    f"The {name} process ended with exit code {process.returncode}. Its last lines, from "
+                    f"{self._log_dir / name}.log:\n" + "\n".join(lines)
+                )
+
+    def wait_for_port(self, port: int, *, seconds: float = 60.0) -> None:
+        """Until the web server answers. Raises `ProcessDied` if it will not."""
+        deadline = time.monotonic() + seconds
+        while True:
+            self.check()
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    return
+            if time.monotonic() > deadline:
+                raise ProcessDied(f"The web server did not answer on port {port} within {seconds:.0f} s.")
+            time.sleep(0.1)
+
+    def stop(self) -> None:
+        """SIGTERM to all, then SIGKILL to the groups of those that do not listen."""
+        for process in self._running.values():
+            if process.poll() is None:
+                process.terminate()
+        deadline = time.monotonic() + GRACE_SECONDS
+        for process in self._running.values():
+            try:
+                process.wait(timeout=max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        for log in self._logs:
+            log.close()
+        self._running.clear()
