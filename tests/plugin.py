@@ -43,7 +43,7 @@ def provide_test_environment() -> None:
 
 def _temporary_folder() -> Path:
     """A folder with a short path (sockets need it) that the server's own user can enter."""
-    folder = Path(tempfile.mkdtemp(prefix="concord-", dir="/tmp"))  # noqa: S108 -- mkdtemp makes the name
+    folder = Path(tempfile.mkdtemp(prefix="concord-", dir="/tmp"))
     folder.chmod(0o755)
     # Registered before the server's own hook: hooks run last in, first out, so the server has stopped by then.
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

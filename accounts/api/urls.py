@@ -1,5 +1,13 @@
 """REST addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.api.views import TokenViewSet, WorkspaceViewSet
+from accounts.api.viewsets import LIST, MANY, ONE
+
+urlpatterns = [
+    path("tokens", TokenViewSet.as_view(MANY), name="api-tokens"),
+    path("tokens/<str:pk>", TokenViewSet.as_view({"delete": "destroy"}), name="api-token"),
+    path("workspaces", WorkspaceViewSet.as_view(LIST), name="api-workspaces"),
+    path("workspaces/<int:pk>", WorkspaceViewSet.as_view(ONE), name="api-workspace"),
+]

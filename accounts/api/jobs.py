@@ -1,0 +1,65 @@
+"""What runs of every kind show, and how they are cancelled."""
+
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import access
+from accounts.api.listing import by_choice, by_id, by_text
+from accounts.api.viewsets import ApiViewSet
+from core import jobs
+from core.models import Job
+
+JOB_FIELDS = [
+    "status",
+    "progress",
+    "num_done",
+    "num_total",
+    "attempt",
+    "failure_kind",
+    "error",
+    "is_cancel_requested",
+    "created_by",
+    "created_at",
+    "queued_at",
+    "started_at",
+    "heartbeat_at",
+    "finished_at",
+    "seconds",
+]
+JOB_ORDERINGS = ("created_at", "finished_at", "name", "status")
+
+
+class JobSerializer(serializers.ModelSerializer[Any]):
+    """The columns of a job. Subclasses add `JOB_FIELDS` to their own."""
+
+    progress = serializers.FloatField(read_only=True, help_text="The share done, from 0 to 1.")
+    seconds = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="How long it ran, or has run until its last heartbeat."
+    )
+    created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+
+class JobViewSet(ApiViewSet):
+    """Runs of one kind: managers and engineers of their workspace may cancel them."""
+
+    filters = {
+        "workspace": by_id("workspace"),
+        "status": by_choice("status", Job.Status.choices),
+        "name": by_text("name__icontains"),
+    }
+    orderings = JOB_ORDERINGS
+
+    def workspace_of(self, job: Any) -> Any:
+        return job.workspace
+
+    @extend_schema(request=None)
+    def cancel(self, request: Request, pk: int) -> Response:
+        job = self.get_object()
+        access.require_engineer(request.user, self.workspace_of(job))
+        jobs.request_cancel(job)
+        job.refresh_from_db()
+        return self.show(job)

@@ -1,0 +1,160 @@
+"""Prompt sets, models and sampling runs, in and out."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, name_field, seed_field
+from accounts.api.jobs import JOB_FIELDS, JobSerializer
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.splits import split_of
+
+MAX_COMPLETIONS = 1024
+MAX_NEW_TOKENS = 1_000_000
+
+
+class PromptSetInput(InputSerializer):
+    """A new prompt set."""
+
+    workspace = WorkspaceField()
+    name = name_field()
+    description = serializers.CharField(allow_blank=True, default="", max_length=10_000)
+    source = serializers.CharField(allow_blank=True, default="", max_length=300)  # type: ignore[assignment] # a field, not the attribute
+    licence = serializers.CharField(allow_blank=True, default="", max_length=120)
+    held_out_fraction = serializers.FloatField(
+        min_value=0, max_value=0.99, default=0.3, help_text="The share of prompts that is never trained on."
+    )
+
+
+class PromptSetSerializer(serializers.ModelSerializer[PromptSet]):
+    """A prompt set."""
+
+    num_prompts = serializers.IntegerField(read_only=True)
+
+    class Meta:
+        model = PromptSet
+        fields = [
+            "id",
+            "workspace",
+            "name",
+            "description",
+            "source",
+            "licence",
+            "held_out_fraction",
+            "num_prompts",
+            "created_at",
+        ]
+
+
+class MessageSerializer(serializers.Serializer[Any]):
+    """One turn of a conversation."""
+
+    role = serializers.ChoiceField(choices=["system", "user", "assistant"])
+    content = serializers.CharField()
+
+
+class PromptSerializer(serializers.ModelSerializer[Prompt]):
+    """A prompt, and on which side of the split it lies."""
+
+    messages = MessageSerializer(many=True, read_only=True)
+    split = serializers.SerializerMethodField(help_text="train or held_out, decided by the fingerprint.")
+    tags = serializers.ListField(child=serializers.CharField(), read_only=True)
+
+    class Meta:
+        model = Prompt
+        fields = ["id", "prompt_set", "messages", "fingerprint", "split", "tags", "reference", "is_sensitive"]
+
+    def get_split(self, prompt: Prompt) -> str:
+        return split_of(prompt.fingerprint, prompt.prompt_set.held_out_fraction)
+
+
+class ImportReportSerializer(serializers.Serializer[Any]):
+    """What an import did."""
+
+    num_added = serializers.IntegerField()
+    num_known = serializers.IntegerField(help_text="Were there already, by fingerprint.")
+
+
+class ModelInput(InputSerializer):
+    """A new language model."""
+
+    workspace = WorkspaceField()
+    name = name_field()
+    kind = serializers.ChoiceField(choices=LanguageModel.Kind.choices, default=LanguageModel.Kind.POLICY)
+    source = serializers.ChoiceField(choices=LanguageModel.Source.choices)  # type: ignore[assignment] # a field, not the attribute
+    location = serializers.CharField(
+        max_length=1000, help_text="A folder on the server, a hub id, or the name at the endpoint, as `source` says."
+    )
+    endpoint_url = serializers.CharField(max_length=500, allow_blank=True, default="")
+    parent = VisibleField(  # type: ignore[assignment] # a field, not the attribute
+        queryset=LanguageModel.objects.all(), allow_null=True, default=None
+    )
+
+
+class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
+    """A language model."""
+
+    class Meta:
+        model = LanguageModel
+        fields = ["id", "workspace", "name", "kind", "source", "location", "endpoint_url", "parent", "created_at"]
+
+
+class ArmInput(InputSerializer):
+    """One model's part in a new sampling run."""
+
+    model = VisibleField(queryset=LanguageModel.objects.all())
+    num_completions = serializers.IntegerField(min_value=1, max_value=MAX_COMPLETIONS, default=4)
+    temperature = serializers.FloatField(min_value=0, max_value=100, default=1.0)
+    top_p = serializers.FloatField(min_value=0, max_value=1, default=1.0)
+    max_new_tokens = serializers.IntegerField(min_value=1, max_value=MAX_NEW_TOKENS, default=256)
+
+
+class SamplingRunInput(InputSerializer):
+    """A new sampling run."""
+
+    workspace = WorkspaceField()
+    name = name_field()
+    prompt_set = VisibleField(queryset=PromptSet.objects.all())
+    arms = ArmInput(many=True, allow_empty=False)
+    split = serializers.ChoiceField(choices=SamplingRun.Split.choices, default=SamplingRun.Split.ALL)
+    max_prompts = serializers.IntegerField(min_value=1, max_value=2**31 - 1, allow_null=True, default=None)
+    seed = seed_field()
+
+
+class ArmSerializer(serializers.ModelSerializer[SamplingArm]):
+    """One model's part in a sampling run."""
+
+    class Meta:
+        model = SamplingArm
+        fields = ["model", "num_completions", "temperature", "top_p", "max_new_tokens"]
+
+
+class SamplingRunSerializer(JobSerializer):
+    """A sampling run."""
+
+    arms = ArmSerializer(many=True, read_only=True)
+
+    class Meta:
+        model = SamplingRun
+        fields = ["id", "workspace", "name", "prompt_set", "split", "max_prompts", "seed", "arms", *JOB_FIELDS]
+
+
+class CompletionSerializer(serializers.ModelSerializer[Completion]):
+    """A completion with its provenance."""
+
+    class Meta:
+        model = Completion
+        fields = [
+            "id",
+            "prompt",
+            "origin",
+            "sampling_run",
+            "model",
+            "index",
+            "text",
+            "finish_reason",
+            "num_tokens",
+            "seed",
+            "duplicate_of",
+            "created_at",
+        ]

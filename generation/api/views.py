@@ -1,0 +1,136 @@
+"""Prompt sets, models and sampling runs over REST."""
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import access
+from accounts.api.jobs import JobViewSet
+from accounts.api.listing import by_choice, by_flag, by_id, by_presence, by_text
+from accounts.api.parsers import JsonLinesParser
+from accounts.api.viewsets import ApiViewSet
+from generation import services
+from generation.api.serializers import (
+    CompletionSerializer,
+    ImportReportSerializer,
+    ModelInput,
+    ModelSerializer,
+    PromptSerializer,
+    PromptSetInput,
+    PromptSetSerializer,
+    SamplingRunInput,
+    SamplingRunSerializer,
+)
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.services import ArmSpec
+
+
+class PromptSetViewSet(ApiViewSet):
+    """Prompt sets."""
+
+    queryset = PromptSet.objects.annotate(num_prompts=Count("prompts"))
+    serializer_class = PromptSetSerializer
+    filters = {"workspace": by_id("workspace"), "name": by_text("name__icontains")}
+    orderings = ("created_at", "name")
+
+    @extend_schema(request=PromptSetInput, responses={201: PromptSetSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = self.read_input(PromptSetInput)
+        access.require_manager(self.user, wanted["workspace"])
+        prompt_set = services.create_prompt_set(**wanted)
+        return self.created(self.get_queryset().get(pk=prompt_set.pk))
+
+
+@extend_schema_view(list=extend_schema(operation_id="prompt_sets_prompts_list"))
+class PromptViewSet(ApiViewSet):
+    """The prompts of a prompt set."""
+
+    queryset = Prompt.objects.select_related("prompt_set")
+    serializer_class = PromptSerializer
+    parser_classes = [JsonLinesParser]
+    filters = {"is_sensitive": by_flag("is_sensitive"), "tag": by_text("tags__contains")}
+    orderings = ("id",)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(prompt_set=self.kwargs.get("prompt_set"))
+
+    def list(self, request: Request, prompt_set: int) -> Response:  # type: ignore[override] # the set is in the address
+        self.parent(PromptSet, prompt_set)
+        return self.page(self.filter_queryset(self.get_queryset()))
+
+    @extend_schema(
+        operation_id="prompt_sets_prompts_import",
+        request={"application/x-ndjson": OpenApiTypes.STR},
+        responses=ImportReportSerializer,
+    )
+    def create(self, request: Request, prompt_set: int) -> Response:
+        """Import prompts as JSON Lines: `{"messages": […]}` or `{"prompt": "…"}`, with `reference` and `tags` if known.
+
+        All lines or none. Prompts that the set has already are counted and passed over.
+        """
+        target = self.parent(PromptSet, prompt_set)
+        access.require_manager(self.user, target.workspace)
+        report = services.import_prompts(prompt_set=target, lines=request.data)
+        return Response(ImportReportSerializer(report).data)
+
+
+class ModelViewSet(ApiViewSet):
+    """Language models: policies, reward models, guards."""
+
+    queryset = LanguageModel.objects.all()
+    serializer_class = ModelSerializer
+    filters = {
+        "workspace": by_id("workspace"),
+        "kind": by_choice("kind", LanguageModel.Kind.choices),
+        "source": by_choice("source", LanguageModel.Source.choices),
+        "parent": by_id("parent"),
+        "name": by_text("name__icontains"),
+    }
+    orderings = ("created_at", "name")
+
+    @extend_schema(request=ModelInput, responses={201: ModelSerializer})
+    def create(self, request: Request) -> Response:
+        """Register a model. A served model's address must be public or allow-listed by the operator."""
+        wanted = self.read_input(ModelInput)
+        access.require_manager(self.user, wanted["workspace"])
+        return self.created(services.register_model(**wanted))
+
+
+class SamplingRunViewSet(JobViewSet):
+    """Sampling runs: K completions of each prompt from each model."""
+
+    queryset = SamplingRun.objects.with_arms().select_related("created_by", "workspace")
+    serializer_class = SamplingRunSerializer
+    filters = {**JobViewSet.filters, "prompt_set": by_id("prompt_set")}
+
+    @extend_schema(request=SamplingRunInput, responses={201: SamplingRunSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = self.read_input(SamplingRunInput)
+        access.require_engineer(self.user, wanted["workspace"])
+        arms = [ArmSpec(**arm) for arm in wanted.pop("arms")]
+        run = services.start_sampling_run(**wanted, arms=arms, user=self.user)
+        return self.created(self.get_queryset().get(pk=run.pk))
+
+
+class CompletionViewSet(ApiViewSet):
+    """The completions of a sampling run."""
+
+    queryset = Completion.objects.all()
+    serializer_class = CompletionSerializer
+    filters = {
+        "prompt": by_id("prompt"),
+        "model": by_id("model"),
+        "is_duplicate": by_presence("duplicate_of"),
+    }
+    orderings = ("id", "index", "num_tokens")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(sampling_run=self.kwargs.get("sampling_run"))
+
+    def list(self, request: Request, sampling_run: int) -> Response:  # type: ignore[override] # the run is in the address
+        self.parent(SamplingRun, sampling_run)
+        return self.page(self.filter_queryset(self.get_queryset()))
