@@ -21,6 +21,7 @@ import transformers
 from training.algorithms.dpo import train_dpo
 from training.algorithms.events import EventWriter
 from training.algorithms.failures import TrainingFailure, failure_from
+from training.algorithms.ppo import train_ppo
 from training.algorithms.reward import train_reward
 from training.algorithms.session import Session, Stopped
 from training.algorithms.sft import train_sft
@@ -30,6 +31,7 @@ ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
     "sft": train_sft,
     "reward": train_reward,
     "dpo": train_dpo,
+    "ppo": train_ppo,
 }
 
 FINISHED: Final = 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from training.algorithms.chat import Conversation
 from training.algorithms.config import CommonConfig, InvalidConfiguration, SFTConfig
 from training.algorithms.examples import Demonstration
-from training.algorithms.models import LanguageModel, fresh_language_model, load_language_model
+from training.algorithms.models import LanguageModel, ModelInvalid, fresh_language_model, load_language_model
 from training.algorithms.session import Session
 from training.algorithms.tokenisation import ChatTokeniser, load_tokenizer, train_tokenizer
 
@@ -17,6 +17,20 @@ def initial_model(session: Session) -> str:
     if session.spec.init_model is None:
         raise InvalidConfiguration(f"{session.spec.algorithm} needs init_model.")
     return session.spec.init_model
+
+
+def reward_model_folder(session: Session) -> str:
+    """The reward model that the order names."""
+    if session.spec.reward_model is None:
+        raise InvalidConfiguration(f"{session.spec.algorithm} needs reward_model.")
+    return session.spec.reward_model
+
+
+def check_same_tokenizer(tokenizer: PreTrainedTokenizerFast, reward_model: str) -> None:
+    """Raise `ModelInvalid` unless the reward model reads the same token ids."""
+    if load_tokenizer(reward_model).get_vocab() != tokenizer.get_vocab():
+        advice = "Train the reward model from the policy's own initial model."
+        raise ModelInvalid(reward_model, f"the reward model has another tokenizer than the policy. {advice}")
 
 
 def chat_tokeniser(model: str, config: CommonConfig) -> ChatTokeniser:

@@ -1,0 +1,201 @@
+"""Proximal policy optimisation against a reward model, with a KL penalty to the frozen initial model.
+
+Its loop is its own, because its data are made as it goes: roll out, shape rewards, estimate advantages, update
+policy and critic (`ppo_update.py`). A step is one rollout with its update.
+
+C completions of a rollout, L longest completion.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from transformers import PreTrainedTokenizerFast
+
+from training.algorithms.advantages import (
+    explained_variance,
+    generalised_advantages,
+    masked_mean,
+    shaped_rewards,
+    whitened,
+)
+from training.algorithms.batches import BatchOrder
+from training.algorithms.config import PPOConfig
+from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
+from training.algorithms.examples import read_prompts
+from training.algorithms.loop import check_loss, is_due, is_out_of_time, planned_steps
+from training.algorithms.models import load_language_model, load_reward_model
+from training.algorithms.optimiser import scheduled_rate
+from training.algorithms.ppo_update import Targets, Update
+from training.algorithms.rollout import Networks, Rollout, roll_out
+from training.algorithms.running_scores import include_scores, normalised_scores
+from training.algorithms.samples import write_samples
+from training.algorithms.session import Session, Trainables
+from training.algorithms.start import (
+    chat_tokeniser,
+    check_context,
+    check_same_tokenizer,
+    initial_model,
+    report_truncation,
+    reward_model_folder,
+)
+
+Prompt = tuple[int, ...]
+
+
+def train_ppo(session: Session, config: PPOConfig) -> None:
+    """Run an order of algorithm ppo."""
+    data = read_prompts(session.data)
+    start, judge = initial_model(session), reward_model_folder(session)
+    tokeniser = chat_tokeniser(start, config)
+    check_same_tokenizer(tokeniser.tokenizer, judge)
+    networks = Networks(
+        policy=load_language_model(start),
+        reference=load_language_model(start),
+        reward=load_reward_model(judge),
+        critic=load_reward_model(judge),
+        stop_id=tokeniser.stop_id,
+        pad_id=tokeniser.pad_id,
+    )
+    check_context(networks.policy.network, config)
+    prompts = [tokeniser.prompt(prompt) for prompt in data.train]
+    held_out = [tokeniser.prompt(prompt) for prompt in data.held_out[: config.eval_examples]]
+    report_truncation(session, tokeniser)
+
+    def evaluate(step: int, num_steps: int) -> None:
+        write_samples(session.events, networks.policy, tokeniser, data.held_out[: config.num_samples], step=step)
+        if held_out:
+            values = evaluate_ppo(networks, held_out, config)
+            session.events.evaluation(step=step, num_steps=num_steps, values=values)
+
+    improve(networks, prompts, tokeniser.tokenizer, config, session, evaluate)
+
+
+def improve(
+    networks: Networks,
+    prompts: Sequence[Prompt],
+    tokenizer: PreTrainedTokenizerFast,
+    config: PPOConfig,
+    session: Session,
+    evaluate: Callable[[int, int], None],
+) -> None:
+    """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
+    update = Update(networks=networks, config=config)
+    trainables = Trainables(
+        network=networks.policy.network,
+        tokenizer=tokenizer,
+        optimisers={"optimizer": update.policy_optimiser, "critic_optimizer": update.critic_optimiser},
+        side_networks={"critic": networks.critic.network},
+        numbers={"beta": config.beta},
+    )
+    order = BatchOrder(lengths=[len(p) for p in prompts], batch_size=config.batch_size, seed=session.spec.seed)
+    num_steps = planned_steps(config, order.num_batches)
+    done = session.resume(trainables)
+    if done == 0 and config.eval_every:
+        evaluate(0, num_steps)
+    while done < num_steps:
+        session.stop_if_asked(trainables, step=done)
+        batch = [prompts[i] for i in order.batch(done)]
+        values = ppo_step(update, batch, trainables.numbers, step=done, num_steps=num_steps)
+        done += 1
+        session.events.step(step=done, num_steps=num_steps, values=values)
+        if is_out_of_time(config, session) or is_kl_over_cap(config, values["kl"], session):
+            break
+        if is_due(done, config.eval_every) and done < num_steps:
+            evaluate(done, num_steps)
+        if is_due(done, config.checkpoint_every) and done < num_steps:
+            session.save(trainables, step=done)
+    evaluate(done, num_steps)
+    session.save(trainables, step=done, is_final=True)
+
+
+def ppo_step(
+    update: Update, prompts: Sequence[Prompt], numbers: dict[str, float], *, step: int, num_steps: int
+) -> dict[str, float]:
+    """One rollout and its update. `numbers` are the running score statistics and beta, changed in place."""
+    config = update.config
+    started = time.perf_counter()
+    rollout = roll_out(update.networks, prompts, config)
+    include_scores(numbers, rollout.scores_C)
+    targets = targets_of(rollout, numbers, config)
+    rates = {
+        name: scheduled_rate(
+            step,
+            peak=peak,
+            num_steps=num_steps,
+            warmup_steps=config.warmup_steps,
+            final=config.final_learning_rate,
+        )
+        for name, peak in (("policy", config.learning_rate), ("critic", config.critic_learning_rate))
+    }
+    if step < config.num_critic_warmup:
+        rates["policy"] = 0.0
+    measured = update.run(rollout, targets, rates)
+    check_loss(measured["loss"], step=step)
+    values = {**monitors(rollout, targets), **measured, "beta": numbers["beta"], "learning_rate": rates["policy"]}
+    if config.kl_target is not None:
+        numbers["beta"] = adapted_beta(
+            beta=numbers["beta"],
+            kl=values["kl"],
+            target=config.kl_target,
+            num_completions=len(prompts),
+            horizon=config.kl_horizon,
+        )
+    return {**values, "prompts_per_second": len(prompts) / (time.perf_counter() - started)}
+
+
+def targets_of(rollout: Rollout, numbers: dict[str, float], config: PPOConfig) -> Targets:
+    """Normalised scores less the penalty for a missing stop, shaped by KL, turned into advantages."""
+    scores_C = normalised_scores(numbers, rollout.scores_C, clip=config.score_clip)
+    rewards_CL = shaped_rewards(
+        scores_C=scores_C - config.missing_stop_penalty * (~rollout.is_stopped_C).float(),
+        logps_CL=rollout.logps_CL,
+        reference_logps_CL=rollout.reference_logps_CL,
+        mask_CL=rollout.mask_CL,
+        beta=numbers["beta"],
+    )
+    estimated = generalised_advantages(
+        rewards_CL=rewards_CL,
+        values_CL=rollout.values_CL,
+        mask_CL=rollout.mask_CL,
+        gamma=config.gamma,
+        gae_lambda=config.gae_lambda,
+    )
+    advantages_CL = whitened(estimated.advantages_CL, rollout.mask_CL)
+    return Targets(advantages_CL=advantages_CL, returns_CL=estimated.returns_CL)
+
+
+def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
+    """What the curves show about a rollout, before its update."""
+    mask_CL = rollout.mask_CL
+    log_ratios = {"logps": rollout.logps_CL, "reference_logps": rollout.reference_logps_CL}
+    explained = explained_variance(values_CL=rollout.values_CL, returns_CL=targets.returns_CL, mask_CL=mask_CL)
+    return {
+        "score": rollout.scores_C.mean().item(),
+        "kl": (kl_k1(**log_ratios) * mask_CL).sum(-1).mean().item(),  # nats per completion
+        "kl_k3": (kl_k3(**log_ratios) * mask_CL).sum(-1).mean().item(),
+        "entropy": masked_mean(rollout.entropies_CL, mask_CL).item(),  # nats per token
+        "explained_variance": explained.item(),
+        "eos_rate": rollout.is_stopped_C.float().mean().item(),
+        "response_length": mask_CL.sum(-1).mean().item(),  # tokens
+    }
+
+
+def evaluate_ppo(networks: Networks, prompts: Sequence[Prompt], config: PPOConfig) -> dict[str, float]:
+    """Score, KL and the like of completions sampled for held-out prompts; training's random state is left alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        rollout = roll_out(networks, prompts, config)
+    targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)
+    shown = ("score", "kl", "entropy", "eos_rate", "response_length")
+    return {f"held_out_{name}": value for name, value in monitors(rollout, targets).items() if name in shown}
+
+
+def is_kl_over_cap(config: PPOConfig, kl: float, session: Session) -> bool:
+    """Whether the policy has drifted so far that the reward model's word means little; says so."""
+    if kl <= config.max_kl:
+        return False
+    session.events.log(f"Ended early: KL to the initial model is {kl:.1f} nats, over max_kl = {config.max_kl}.")
+    return True

@@ -1,0 +1,116 @@
+"""One rollout of PPO: completions of a batch of prompts, scored, and what every network says about them.
+
+C completions (one a prompt), L longest completion, N completion tokens of a micro-batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from training.algorithms.batches import (
+    TreeBatch,
+    collate,
+    completion_hidden,
+    completion_logps,
+    completion_scores,
+    completion_values,
+    cut_by_tokens,
+    lay_out,
+)
+from training.algorithms.config import PPOConfig
+from training.algorithms.logps import token_entropy, token_logps
+from training.algorithms.models import LanguageModel, RewardModel
+from training.algorithms.sampling import sample_completions
+from training.algorithms.tokenisation import TokenTree
+
+
+@dataclass(frozen=True, kw_only=True)
+class Networks:
+    """The four networks of PPO, and the tokens that end and fill a completion."""
+
+    policy: LanguageModel
+    reference: LanguageModel  # frozen
+    reward: RewardModel  # frozen
+    critic: RewardModel
+    stop_id: int
+    pad_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """Sampled completions and everything that is computed once about them, without gradient."""
+
+    trees: list[TokenTree]  # one completion each
+    mask_CL: Tensor  # 1 on completion tokens, float
+    logps_CL: Tensor  # of the policy that sampled, recomputed by the trainer, nats
+    reference_logps_CL: Tensor  # nats
+    entropies_CL: Tensor  # of the policy's next-token distributions, nats
+    values_CL: Tensor  # the critic's V before each token
+    scores_C: Tensor  # the reward model's, raw
+    is_stopped_C: Tensor  # whether the completion ended with the stop token, bool
+
+
+@torch.no_grad()
+def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPOConfig) -> Rollout:
+    """Sample one completion a prompt and let all networks read it."""
+    trees = sample_trees(networks, prompts, config)
+    num_columns = max(len(tree.completions[0]) for tree in trees)
+    tables = {name: torch.zeros(len(trees), num_columns) for name in ("mask", "logps", "reference", "entropy", "value")}
+    scores_C = torch.zeros(len(trees))
+    for group, batch in micro_batches(trees, pad_id=networks.pad_id, max_tokens=config.micro_batch_tokens):
+        for name, values_N in read(networks, batch, temperature=config.temperature).items():
+            table = lay_out(values_N, batch)
+            tables[name][group, : table.shape[1]] = table
+        scores_C[group] = completion_scores(networks.reward, batch)
+    return Rollout(
+        trees=trees,
+        mask_CL=tables["mask"],
+        logps_CL=tables["logps"],
+        reference_logps_CL=tables["reference"],
+        entropies_CL=tables["entropy"],
+        values_CL=tables["value"],
+        scores_C=scores_C,
+        is_stopped_C=torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]),
+    )
+
+
+def sample_trees(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPOConfig) -> list[TokenTree]:
+    """Each prompt with one completion of the policy, drawn with the global random state."""
+    completions = sample_completions(
+        networks.policy,
+        prompts,
+        max_new_tokens=config.max_completion_tokens,
+        temperature=config.temperature,
+        stop_id=networks.stop_id,
+        pad_id=networks.pad_id,
+    )
+    pairs = zip(prompts, completions, strict=True)
+    return [TokenTree(prompt=prompt, completions=(completion,)) for prompt, completion in pairs]
+
+
+def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[str, Tensor]:
+    """What policy, reference and critic say about each completion token, all of shape (N,)."""
+    hidden_ND = completion_hidden(networks.policy.backbone, batch)
+    head = networks.policy.head
+    scored = token_logps(hidden_ND=hidden_ND, targets_N=batch.targets_N, head=head, temperature=temperature)
+    return {
+        "mask": torch.ones(len(batch.targets_N)),
+        "logps": scored.logps_N,
+        "entropy": token_entropy(hidden_ND=hidden_ND, head=head, temperature=temperature),
+        "reference": completion_logps(networks.reference, batch, temperature=temperature).logps_N,
+        "value": completion_values(networks.critic, batch),
+    }
+
+
+def micro_batches(
+    trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int, rows: Sequence[int] | None = None
+) -> list[tuple[list[int], TreeBatch]]:
+    """The trees (of `rows`, if given) in batches of like length, each with the rows that it holds."""
+    lengths = [tree.num_padded_tokens for tree in trees]
+    order = sorted(range(len(trees)) if rows is None else rows, key=lengths.__getitem__)
+    groups = cut_by_tokens(order, lengths, max_tokens=max_tokens)
+    return [(group, collate([trees[i] for i in group], pad_id=pad_id)) for group in groups]
