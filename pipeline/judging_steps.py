@@ -88,7 +88,7 @@ def conclude_judging(context: Context) -> str:
     for kind in ("pairwise", "ranking"):
         campaign = context.get(Campaign, kind)
         num_judged = campaign.slots.exclude(judged_at=None).count()
-        rows = "; ".join(f"{row.label} {row.estimate}" for row in reports.campaign_agreement(campaign))
+        rows = "; ".join(str(row) for row in reports.campaign_agreement(campaign))
         parts.append(f"{kind}: {num_judged} judgments of {campaign.comparisons.count()} comparisons ({rows})")
     return ". ".join(parts)
 

@@ -60,7 +60,7 @@ def advance(*, pk: int, now: datetime | None = None) -> bool:
         run.save(update_fields=["advanced_at"])
     if error is not None:
         raise error
-    return run.status == PipelineRun.Status.RUNNING
+    return bool(run.status == PipelineRun.Status.RUNNING)
 
 
 def retry_pipeline(*, pipeline_run: PipelineRun) -> None:

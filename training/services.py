@@ -70,7 +70,8 @@ def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
     with transaction.atomic():
         locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("run").get(pk=checkpoint.pk)
         if locked.language_model is not None:
-            return locked.language_model
+            published: LanguageModel = locked.language_model
+            return published
         is_reward = locked.run.algorithm == Algorithm.REWARD
         model = generation.register_model(
             workspace=locked.run.workspace,
