@@ -127,9 +127,8 @@ SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.is_https else 0
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if ENVIRONMENT.is_https else None
 SECURE_REFERRER_POLICY = "same-origin"
 CONTENT_SECURITY_POLICY = {
-    # The admin (unfold uses Alpine) and the API browser bring their own scripts; their paths are given back
-    # what they need by the views that serve them.
-    "EXCLUDE_URL_PREFIXES": ("/admin/", "/api/docs"),
+    # The admin brings scripts of its own (unfold uses Alpine, which evaluates expressions).
+    "EXCLUDE_URL_PREFIXES": ("/admin/",),
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
@@ -193,6 +192,17 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "core.models.Job.Status",
+        "CampaignStatus": "annotation.models.Campaign.Status",
+        "PipelineStatus": "pipeline.models.PipelineRun.Status",
+        "StepStatus": "pipeline.models.PipelineStep.Status",
+        "AnnotatorKind": "annotation.models.Annotator.Kind",
+        "DatasetKind": "annotation.models.Dataset.Kind",
+        "EvaluationKind": "evaluation.models.EvaluationRun.Kind",
+        "MetricKind": "training.models.Metric.Kind",
+        "ModelKind": "generation.models.LanguageModel.Kind",
+    },
 }
 
 UNFOLD = {"SITE_TITLE": "Concord", "SITE_HEADER": "Concord", "SITE_URL": "/"}

@@ -1,6 +1,7 @@
 """One error shape: RFC 9457 problem JSON for programs, the same words as a page or fragment for people."""
 
 from collections.abc import Callable
+from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -56,11 +57,15 @@ def _title(error: Exception) -> str:
         return "Not found"
     if isinstance(error, PermissionDenied):
         return "Not allowed"
-    return str(getattr(error, "default_detail", "The request cannot be carried out"))
+    if isinstance(error, exceptions.APIException):
+        return HTTPStatus(error.status_code).phrase.capitalize()
+    return "The request cannot be carried out"
 
 
 def _kind(error: Exception) -> str:
-    return str(getattr(error, "default_code", "not-found" if isinstance(error, Http404) else "refused"))
+    """A word with hyphens, like the kinds of our own errors."""
+    word = getattr(error, "default_code", "not-found" if isinstance(error, Http404) else "refused")
+    return str(word).replace("_", "-")
 
 
 def _detail(error: Exception) -> str:

@@ -25,6 +25,7 @@ class InputSerializer(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+@extend_schema_field(OpenApiTypes.INT)
 class WorkspaceField(serializers.PrimaryKeyRelatedField[Workspace]):
     """The id of a workspace; one that the user is no member of does not exist for them."""
 

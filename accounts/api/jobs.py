@@ -1,6 +1,7 @@
 """What runs of every kind show, and how they are cancelled."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -30,7 +31,6 @@ JOB_FIELDS = [
     "finished_at",
     "seconds",
 ]
-JOB_ORDERINGS = ("created_at", "finished_at", "name", "status")
 
 
 class JobSerializer(serializers.ModelSerializer[Any]):
@@ -51,7 +51,7 @@ class JobViewSet(ApiViewSet):
         "status": by_choice("status", Job.Status.choices),
         "name": by_text("name__icontains"),
     }
-    orderings = JOB_ORDERINGS
+    orderings: ClassVar[Sequence[str]] = ("created_at", "finished_at", "name", "status")
 
     def workspace_of(self, job: Any) -> Any:
         return job.workspace

@@ -1,5 +1,46 @@
 """REST addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from annotation.api.campaign_views import (
+    AnnotatorViewSet,
+    CampaignViewSet,
+    ComparisonViewSet,
+    EnrolmentViewSet,
+    JudgingRunViewSet,
+    JudgmentViewSet,
+)
+from annotation.api.dataset_views import DatasetViewSet, PairImportViewSet
+from annotation.api.labeling_views import LabelingCampaignViewSet, NextTaskViewSet, SlotViewSet
+
+urlpatterns = [
+    path("campaigns", CampaignViewSet.as_view(MANY), name="api-campaigns"),
+    path("campaigns/<int:pk>", CampaignViewSet.as_view(ONE), name="api-campaign"),
+    path("campaigns/<int:pk>/open", CampaignViewSet.as_view({"post": "open"}), name="api-open-campaign"),
+    path("campaigns/<int:pk>/pause", CampaignViewSet.as_view({"post": "pause"}), name="api-pause-campaign"),
+    path("campaigns/<int:pk>/close", CampaignViewSet.as_view({"post": "close"}), name="api-close-campaign"),
+    path("campaigns/<int:campaign>/comparisons", ComparisonViewSet.as_view(MANY), name="api-comparisons"),
+    path("campaigns/<int:campaign>/annotators", EnrolmentViewSet.as_view(MANY), name="api-enrolments"),
+    path("campaigns/<int:campaign>/judgments", JudgmentViewSet.as_view(LIST), name="api-judgments"),
+    path("campaigns/<int:pk>/agreement", CampaignViewSet.as_view({"get": "agreement"}), name="api-agreement"),
+    path(
+        "campaigns/<int:pk>/next-task",
+        NextTaskViewSet.as_view({"get": "retrieve", "post": "claim"}),
+        name="api-next-task",
+    ),
+    path("labeling/campaigns", LabelingCampaignViewSet.as_view(LIST), name="api-labeling-campaigns"),
+    path("slots/<int:pk>/judgment", SlotViewSet.as_view({"post": "judge"}), name="api-judge-slot"),
+    path("slots/<int:pk>/release", SlotViewSet.as_view({"post": "release"}), name="api-release-slot"),
+    path("annotators", AnnotatorViewSet.as_view(MANY), name="api-annotators"),
+    path("annotators/<int:pk>", AnnotatorViewSet.as_view(ONE), name="api-annotator"),
+    path("judging-runs", JudgingRunViewSet.as_view(MANY), name="api-judging-runs"),
+    path("judging-runs/<int:pk>", JudgingRunViewSet.as_view(ONE), name="api-judging-run"),
+    path("judging-runs/<int:pk>/cancel", JudgingRunViewSet.as_view(CANCEL), name="api-cancel-judging"),
+    path("datasets", DatasetViewSet.as_view(MANY), name="api-datasets"),
+    path("datasets/<int:pk>", DatasetViewSet.as_view(ONE), name="api-dataset"),
+    path("datasets/<int:pk>/cancel", DatasetViewSet.as_view(CANCEL), name="api-cancel-freeze"),
+    path("datasets/<int:pk>/rows", DatasetViewSet.as_view({"get": "rows"}), name="api-dataset-rows"),
+    path("datasets/<int:pk>/download", DatasetViewSet.as_view({"get": "download"}), name="api-dataset-download"),
+    path("preference-pairs", PairImportViewSet.as_view({"post": "create"}), name="api-preference-pairs"),
+]

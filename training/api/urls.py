@@ -1,5 +1,16 @@
 """REST addresses of this app."""
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from training.api.views import CheckpointViewSet, MetricViewSet, SampleTextViewSet, TrainingRunViewSet
+
+urlpatterns = [
+    path("training-runs", TrainingRunViewSet.as_view(MANY), name="api-training-runs"),
+    path("training-runs/<int:pk>", TrainingRunViewSet.as_view(ONE), name="api-training-run"),
+    path("training-runs/<int:pk>/cancel", TrainingRunViewSet.as_view(CANCEL), name="api-cancel-training"),
+    path("training-runs/<int:run>/metrics", MetricViewSet.as_view(LIST), name="api-metrics"),
+    path("training-runs/<int:run>/sample-texts", SampleTextViewSet.as_view(LIST), name="api-sample-texts"),
+    path("training-runs/<int:run>/checkpoints", CheckpointViewSet.as_view(LIST), name="api-checkpoints"),
+    path("checkpoints/<int:pk>/publish", CheckpointViewSet.as_view({"post": "publish"}), name="api-publish-checkpoint"),
+]

@@ -1,0 +1,93 @@
+"""Training runs, metrics and checkpoints over REST."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import access
+from accounts.api.jobs import JobViewSet
+from accounts.api.listing import Filter, LongPages, by_choice, by_flag, by_id
+from accounts.api.viewsets import ApiViewSet
+from generation.api.serializers import ModelSerializer
+from training import services
+from training.api.serializers import (
+    CheckpointSerializer,
+    MetricSerializer,
+    PublishInput,
+    SampleTextSerializer,
+    TrainingRunInput,
+    TrainingRunListSerializer,
+    TrainingRunSerializer,
+)
+from training.models import Checkpoint, Metric, SampleText, TrainingRun
+
+
+class TrainingRunViewSet(JobViewSet):
+    """Training runs."""
+
+    queryset = TrainingRun.objects.select_related("created_by", "workspace")
+    serializer_class = TrainingRunSerializer
+    list_serializer_class = TrainingRunListSerializer
+    filters = {
+        **JobViewSet.filters,
+        "algorithm": by_choice("algorithm", TrainingRun.Algorithm.choices),
+        "dataset": by_id("dataset"),
+    }
+
+    @extend_schema(request=TrainingRunInput, responses={201: TrainingRunSerializer})
+    def create(self, request: Request) -> Response:
+        wanted = self.read_input(TrainingRunInput)
+        access.require_engineer(self.user, wanted["workspace"])
+        return self.created(services.start_training_run(**wanted, user=self.user))
+
+
+class OfRunViewSet(ApiViewSet):
+    """Rows that hang under a training run's address."""
+
+    orderings = ("step",)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(run=self.kwargs.get("run"))
+
+    def list(self, request: Request, run: int) -> Response:  # type: ignore[override] # the run is in the address
+        self.parent(TrainingRun, run)
+        return self.page(self.filter_queryset(self.get_queryset()))
+
+
+class MetricViewSet(OfRunViewSet):
+    """The metrics of a run, oldest first. Poll with `since`, the last step that you have."""
+
+    queryset = Metric.objects.order_by("step", "pk")
+    serializer_class = MetricSerializer
+    pagination_class = LongPages
+    filters = {
+        "since": Filter("step__gt", serializers.IntegerField(min_value=0, max_value=2**31 - 1)),
+        "kind": by_choice("kind", Metric.Kind.choices),
+    }
+
+
+class SampleTextViewSet(OfRunViewSet):
+    """Texts that the policy wrote during a run."""
+
+    queryset = SampleText.objects.order_by("step", "pk")
+    serializer_class = SampleTextSerializer
+
+
+class CheckpointViewSet(OfRunViewSet):
+    """The checkpoints of a run."""
+
+    queryset = Checkpoint.objects.select_related("run__workspace").order_by("step")
+    serializer_class = CheckpointSerializer
+    filters = {"is_final": by_flag("is_final")}
+
+    @extend_schema(request=PublishInput, responses={201: ModelSerializer})
+    def publish(self, request: Request, pk: int) -> Response:
+        """Make a checkpoint a language model. Publishing it again gives the same one."""
+        checkpoint = self.parent(Checkpoint, pk)
+        access.require_engineer(self.user, checkpoint.run.workspace)
+        model = services.publish_checkpoint(checkpoint=checkpoint, **self.read_input(PublishInput))
+        return Response(ModelSerializer(model).data, status=status.HTTP_201_CREATED)
