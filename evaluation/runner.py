@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -79,7 +79,7 @@ def _win_rates(run: EvaluationRun) -> list[Measured]:
     return [_win_rate(run, subject, texts[subject.pk], texts[run.baseline.pk]) for subject in subjects]
 
 
-def _texts(completions: Sequence[Completion]) -> dict[int, dict[tuple[int, int], Completion]]:
+def _texts(completions: Iterable[Completion]) -> dict[int, dict[tuple[int, int], Completion]]:
     """model → (prompt, index) → completion."""
     texts: dict[int, dict[tuple[int, int], Completion]] = defaultdict(dict)
     for completion in completions:
