@@ -1,0 +1,74 @@
+"""Numbers for people: percentages, durations, an interval drawn as a bar."""
+
+import math
+from typing import Any
+
+from django import template
+
+from evaluation.models import EvaluationResult
+
+register = template.Library()
+
+BAR_WIDTH = 160  # in SVG units; the bar spans 0 to 1
+SHARES = {"win_rate", "accuracy"}  # metrics between 0 and 1 for which a half is chance
+
+
+@register.filter
+def percent(value: float | None, digits: int = 1) -> str:
+    """0.613 as "61.3 %"; what is undefined as a dash."""
+    if value is None or math.isnan(value):
+        return "–"
+    return f"{value * 100:.{digits}f} %"
+
+
+@register.filter
+def decimal(value: float | None, digits: int = 3) -> str:
+    """0.7312 as "0.731"; what is undefined as a dash."""
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+@register.filter
+def duration(seconds: float | None) -> str:
+    """8.4 as "8.4 s", 125 as "2 min 05 s", 11520 as "3 h 12 min"."""
+    if seconds is None:
+        return "–"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+@register.filter
+def clock(seconds: int) -> str:
+    """605 as "10:05"."""
+    return f"{seconds // 60}:{seconds % 60:02d}"
+
+
+@register.filter
+def share(part: int, whole: int) -> str:
+    """3 of 8 as "38 %"; nothing of nothing as a dash."""
+    return f"{100 * part / whole:.0f} %" if whole else "–"
+
+
+@register.inclusion_tag("frontend/interval_bar.html")
+def interval_bar(value: float, low: float, high: float, middle: float = 0.5) -> dict[str, Any]:
+    """A 95 % interval between 0 and 1 as a small bar, with a mark at `middle` (chance)."""
+    left, right = (BAR_WIDTH * min(1.0, max(0.0, end)) for end in (low, high))
+    side = "above" if low > middle else "below" if high < middle else "around"
+    return {
+        "width": BAR_WIDTH,
+        "left": round(left, 2),
+        "length": round(max(2.0, right - left), 2),
+        "point": round(BAR_WIDTH * value, 2),
+        "middle": round(BAR_WIDTH * middle, 2),
+        "side": side,
+        "label": f"{percent(value)}, from {percent(low)} to {percent(high)}: {side} {percent(middle, 0)}",
+    }
+
+
+@register.filter
+def is_share(result: EvaluationResult) -> bool:
+    """Whether a result is a share of 1, to be shown in percent beside chance; margins are not."""
+    return result.metric in SHARES

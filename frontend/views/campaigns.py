@@ -1,0 +1,71 @@
+"""Campaigns for those who run them: progress, agreement, annotators."""
+
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import access
+from annotation import reports, services
+from annotation.models import Campaign
+from annotation.question import Question
+from frontend.access import SignedInRequest, may_manage, signed_in
+
+NUM_SAMPLES = 5  # comparisons shown on the page
+
+
+@require_GET
+@signed_in
+def campaigns(request: SignedInRequest) -> HttpResponse:
+    """Every campaign that the user may read."""
+    rows = Campaign.objects.visible_to(request.user).with_progress()
+    return render(request, "frontend/campaigns/list.html", {"campaigns": rows})
+
+
+@require_GET
+@signed_in
+def campaign(request: SignedInRequest, campaign_id: int) -> HttpResponse:
+    """One campaign."""
+    found = _campaign(request, campaign_id)
+    samples = found.comparisons.select_related("prompt").order_by("pk").prefetch_related("candidates__completion")
+    context = {
+        **_progress(found),
+        "question": Question.from_json(found.question),
+        "may_manage": may_manage(request.user, found.workspace),
+        "samples": samples[:NUM_SAMPLES],
+    }
+    return render(request, "frontend/campaigns/page.html", context)
+
+
+@require_GET
+@signed_in
+def campaign_progress(request: SignedInRequest, campaign_id: int) -> HttpResponse:
+    """The part of the page that moves while people judge."""
+    return render(request, "frontend/campaigns/progress.html", _progress(_campaign(request, campaign_id)))
+
+
+@require_POST
+@signed_in
+def campaign_status(request: SignedInRequest, campaign_id: int) -> HttpResponse:
+    """Open, pause or close."""
+    found = _campaign(request, campaign_id)
+    access.require_manager(request.user, found.workspace)
+    services.set_status(campaign=found, status=request.POST.get("status", ""))
+    return redirect("campaign", campaign_id)
+
+
+def _campaign(request: SignedInRequest, campaign_id: int) -> Campaign:
+    rows = Campaign.objects.visible_to(request.user).with_progress().select_related("workspace")
+    found: Campaign = get_object_or_404(rows, pk=campaign_id)
+    return found
+
+
+def _progress(found: Campaign) -> dict[str, Any]:
+    return {
+        "campaign": found,
+        "agreement": reports.campaign_agreement(found),
+        "annotators": reports.annotator_rows(found),
+        "judging_runs": found.judging_runs.select_related("annotator"),
+        "datasets": found.datasets.all(),
+    }

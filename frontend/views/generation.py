@@ -1,0 +1,95 @@
+"""Prompt sets, language models and sampling runs."""
+
+from typing import Any
+
+from django.core.paginator import Paginator
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import access
+from core import jobs
+from frontend.access import SignedInRequest, may_engineer, signed_in
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.splits import split_of
+
+PROMPTS_PER_PAGE = 25
+SAMPLED_PROMPTS_PER_PAGE = 10
+
+
+@require_GET
+@signed_in
+def prompt_set(request: SignedInRequest, set_id: int) -> HttpResponse:
+    """One prompt set."""
+    found: PromptSet = get_object_or_404(PromptSet.objects.visible_to(request.user), pk=set_id)
+    prompts = found.prompts.order_by("pk")
+    page = Paginator(prompts, PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
+    num_held_out = len(prompts.in_split("held_out", held_out_fraction=found.held_out_fraction))
+    context = {
+        "prompt_set": found,
+        "page": page,
+        "num_prompts": page.paginator.count,
+        "num_held_out": num_held_out,
+        "rows": [(prompt, split_of(prompt.fingerprint, found.held_out_fraction)) for prompt in page],
+        "sampling_runs": found.sampling_runs.all(),
+    }
+    return render(request, "frontend/generation/prompt_set.html", context)
+
+
+@require_GET
+@signed_in
+def language_model(request: SignedInRequest, model_id: int) -> HttpResponse:
+    """One language model: where it comes from and where it is used."""
+    found: LanguageModel = get_object_or_404(
+        LanguageModel.objects.visible_to(request.user).select_related("parent"), pk=model_id
+    )
+    results = found.evaluation_results.select_related("run", "model")
+    checkpoint = getattr(found, "checkpoint", None)
+    context = {"model": found, "checkpoint": checkpoint, "results": results}
+    return render(request, "frontend/generation/model.html", context)
+
+
+@require_GET
+@signed_in
+def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """One sampling run with its prompts and completions; htmx gets the moving part alone."""
+    run = _run(request, run_id)
+    may_cancel = not run.has_ended and may_engineer(request.user, run.workspace)
+    context: dict[str, Any] = {"run": run, "may_cancel": may_cancel, "arms": run.arms.select_related("model")}
+    if request.htmx:
+        return render(request, "frontend/generation/sampling_state.html", context)
+    return render(request, "frontend/generation/sampling_run.html", {**context, **_sampled(request, run)})
+
+
+@require_POST
+@signed_in
+def cancel_sampling(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """Ask the run to stop."""
+    run = _run(request, run_id)
+    access.require_engineer(request.user, run.workspace)
+    jobs.request_cancel(run)
+    return redirect("sampling-run", run_id)
+
+
+def _run(request: SignedInRequest, run_id: int) -> SamplingRun:
+    rows = SamplingRun.objects.visible_to(request.user).select_related("workspace", "prompt_set")
+    found: SamplingRun = get_object_or_404(rows, pk=run_id)
+    return found
+
+
+def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
+    """A page of sampled prompts, each with its completions in order."""
+    sampled = Prompt.objects.filter(completions__sampling_run=run).distinct().order_by("pk")
+    page = Paginator(sampled, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
+    completions = run.completions.filter(prompt__in=list(page)).select_related("model").order_by("model", "index")
+    by_prompt: dict[int, list[Completion]] = {}
+    for completion in completions:
+        by_prompt.setdefault(completion.prompt_id, []).append(completion)
+    rows = [(prompt, by_prompt.get(prompt.pk, [])) for prompt in page]
+    num_duplicates = run.completions.exclude(duplicate_of=None).count()
+    return {
+        "page": page,
+        "rows": rows,
+        "num_completions": run.completions.count(),
+        "num_duplicates": num_duplicates,
+    }

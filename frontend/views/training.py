@@ -1,0 +1,79 @@
+"""Training runs: live curves, log, lineage."""
+
+from typing import Any
+
+from django.http import HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.dateparse import parse_datetime
+from django.views.decorators.http import require_GET, require_POST
+
+from accounts import access
+from core import jobs
+from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.content_policy import allows_plot_styles
+from frontend.series import curves_since
+from training.models import TrainingRun
+
+NUM_SAMPLES = 8  # of the newest sample texts
+
+
+@require_GET
+@signed_in
+def training_runs(request: SignedInRequest) -> HttpResponse:
+    """Every training run that the user may read."""
+    rows = TrainingRun.objects.visible_to(request.user)
+    return render(request, "frontend/training/list.html", {"training_runs": rows})
+
+
+@require_GET
+@signed_in
+@allows_plot_styles
+def training_run(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """One training run."""
+    return render(request, "frontend/training/page.html", _state(request, run_id))
+
+
+@require_GET
+@signed_in
+def training_state(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """Status, progress, checkpoints, samples and log: what moves besides the curves."""
+    return render(request, "frontend/training/state.html", _state(request, run_id))
+
+
+@require_GET
+@signed_in
+def training_metrics(request: SignedInRequest, run_id: int) -> JsonResponse:
+    """The curves' points recorded since `since` (an ISO time that an earlier reply gave as `latest`)."""
+    try:
+        since = parse_datetime(request.GET.get("since", ""))
+    except ValueError:
+        since = None
+    return JsonResponse(curves_since(_run(request, run_id), since))
+
+
+@require_POST
+@signed_in
+def cancel_training(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """Ask the run to stop after its step."""
+    run = _run(request, run_id)
+    access.require_engineer(request.user, run.workspace)
+    jobs.request_cancel(run)
+    return redirect("training-run", run_id)
+
+
+def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
+    related = ("workspace", "dataset", "prompt_set", "init_model", "reward_model")
+    found: TrainingRun = get_object_or_404(
+        TrainingRun.objects.visible_to(request.user).select_related(*related), pk=run_id
+    )
+    return found
+
+
+def _state(request: SignedInRequest, run_id: int) -> dict[str, Any]:
+    run = _run(request, run_id)
+    return {
+        "run": run,
+        "may_cancel": not run.has_ended and may_engineer(request.user, run.workspace),
+        "checkpoints": run.checkpoints.select_related("language_model").order_by("-step"),
+        "samples": run.sample_texts.order_by("-step", "pk")[:NUM_SAMPLES],
+    }
