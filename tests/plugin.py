@@ -36,6 +36,7 @@ def provide_test_environment() -> None:
         CONCORD_VAR_DIR=str(folder / "var"),
         JOB_STALE_SECONDS=str(JOB_STALE_SECONDS),
         HF_HUB_OFFLINE="1",
+        DJANGO_ALLOW_ASYNC_UNSAFE="1",  # Playwright keeps an event loop in the thread in which tests use the ORM
     )
     for name in ("CELERY_BROKER_URL", "ALLOWED_HOSTS", "ALLOWED_PRIVATE_HOSTS", "DEBUG", "HTTPS"):
         os.environ.pop(name, None)
