@@ -51,7 +51,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         allowed_hosts=_words(variables.get("ALLOWED_HOSTS")) or LOCAL_HOSTS,
         is_debug=_flag(variables, "DEBUG", problems),
         is_https=_flag(variables, "HTTPS", problems),
-        job_stale_seconds=_positive_number(variables, "JOB_STALE_SECONDS", 90.0, problems),
+        job_stale_seconds=_positive_number(variables, "JOB_STALE_SECONDS", 30.0, problems),
         allowed_private_hosts=_words(variables.get("ALLOWED_PRIVATE_HOSTS")),
     )
     if problems:

@@ -8,15 +8,17 @@ write of the older attempt raises `StaleAttempt`.
 import logging
 import os
 import socket
+import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TypeVar
 
 from celery import current_app
 from django.apps import apps
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -27,6 +29,7 @@ from core.querysets import lost, unheard
 log = logging.getLogger(__name__)
 J = TypeVar("J", bound=Job)
 LOG_TAIL_CHARACTERS = 16_000
+BEATS_PER_STALE = 4  # heartbeats within the time after which a job counts as lost
 UNHEARD_SECONDS = 60.0  # a queued job is rung again after this long
 
 
@@ -130,7 +133,8 @@ def perform(model: type[J], pk: int, runner: Callable[[J], None]) -> None:
         log.info("%s %s is not queued; nothing to do", model._meta.label, pk)
         return
     try:
-        runner(job)
+        with _heartbeat(job):
+            runner(job)
         finish(job)
     except StaleAttempt as error:
         log.warning("%s", error)
@@ -169,6 +173,29 @@ def requeue_stale(*, now: datetime | None = None) -> int:
 def job_models() -> list[type[Job]]:
     """Every concrete job model that has a task of its own."""
     return [model for model in apps.get_models() if issubclass(model, Job) and hasattr(model, "task_name")]
+
+
+@contextmanager
+def _heartbeat(job: Job) -> Iterator[None]:
+    """Show life from a thread while the runner works, so that a long step is not mistaken for a dead worker."""
+    has_ended = threading.Event()
+    thread = threading.Thread(target=_show_life, args=(job, has_ended), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        thread.join()
+
+
+def _show_life(job: Job, has_ended: threading.Event) -> None:
+    try:
+        while not has_ended.wait(settings.JOB_STALE_SECONDS / BEATS_PER_STALE):
+            _held_by(job).update(heartbeat_at=timezone.now())
+    except DatabaseError as error:  # the runner meets the same trouble, and its own calls say what to do about it
+        log.warning("%s %s could not show life: %s", job._meta.label, job.pk, error)
+    finally:
+        connection.close()
 
 
 def _held_by(job: J) -> QuerySet[J]:

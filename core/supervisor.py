@@ -6,7 +6,9 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -15,6 +17,7 @@ from typing import IO, Self
 from core.errors import ConcordError
 
 GRACE_SECONDS = 20.0  # between SIGTERM and SIGKILL
+MAX_RESTARTS = 3  # of one program; jobs of a killed worker are resumed by the next one
 
 
 class PortBusy(ConcordError):
@@ -71,6 +74,7 @@ class Supervisor:
         self._log_dir = log_dir
         self._cwd = cwd
         self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._num_restarts: Counter[str] = Counter()
         self._logs: list[IO[bytes]] = []
 
     def __enter__(self) -> Self:
@@ -105,14 +109,24 @@ class Supervisor:
         return {name: process.pid for name, process in self._running.items()}
 
     def check(self) -> None:
-        """Raises `ProcessDied` with the end of its log if a program has ended."""
-        for name, process in self._running.items():
-            if process.poll() is not None:
-                lines = (self._log_dir / f"{name}.log").read_text(errors="replace").splitlines()[-12:]
-                raise ProcessDied(
-                    f"The {name} process ended with exit code {process.returncode}. Its last lines, from "
-                    f"{self._log_dir / name}.log:\n" + "\n".join(lines)
-                )
+        """Start programs that have ended again. Raises `ProcessDied` with the end of its log if one keeps ending."""
+        for program in self._wanted:
+            process = self._running[program.name]
+            if process.poll() is None:
+                continue
+            if self._num_restarts[program.name] == MAX_RESTARTS:
+                raise ProcessDied(self._last_words(program.name, process.returncode))
+            _kill_group(process)  # a killed worker leaves its children behind
+            self._num_restarts[program.name] += 1
+            self._start(program)
+
+    def _last_words(self, name: str, exit_code: int) -> str:
+        path = self._log_dir / f"{name}.log"
+        lines = path.read_text(errors="replace").splitlines()[-12:]
+        return (
+            f"The {name} process keeps ending, now with exit code {exit_code}. Its last lines, from {path}:\n"
+            + "\n".join(lines)
+        )
 
     def wait_for_port(self, port: int, *, seconds: float = 60.0) -> None:
         """Until the web server answers. Raises `ProcessDied` if it will not."""
@@ -136,8 +150,15 @@ class Supervisor:
             try:
                 process.wait(timeout=max(0.1, deadline - time.monotonic()))
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                pass
+            _kill_group(process)
+            process.wait()
         for log in self._logs:
             log.close()
         self._running.clear()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End what is left of a program's process group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
