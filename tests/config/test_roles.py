@@ -110,7 +110,7 @@ CASES = [
         "post",
         "api-sampling-runs",
         "201 201 400 404 401",
-        body=lambda w: w.body(prompt_set=w.prompt().prompt_set_id, arms=[{"model": w.model.pk}]),
+        body=lambda w: w.body(prompt_set=w.prompt.prompt_set_id, arms=[{"model": w.model.pk}]),
     ),
     Case("get", "api-sampling-run", READ, path=of("sampling_run")),
     Case(
@@ -227,7 +227,7 @@ CASES = [
     Case("post", "api-cancel-pipeline", MANAGED_THERE, path=of("pipeline")),
 ]
 
-# What makes a row in each list that Bob and Charlie must not see. Their own tokens and workspaces are lists of their own.
+# What makes a row in each list that Bob and Charlie must not see. Tokens and workspaces have tests of their own.
 LISTS = {
     "api-prompt-sets": "prompt_set",
     "api-models": "model",
