@@ -197,15 +197,22 @@ def _end_tokens(model: Any, tokenizer: Any) -> frozenset[int]:
 
 def _load(model: str, device: str | None) -> tuple[Any, Any]:
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     chosen = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    dtype = torch.float32 if chosen == "cpu" else "auto"
+    options: dict[str, Any] = {
+        "dtype": torch.float32 if chosen == "cpu" else "auto",
+        "use_safetensors": True,
+        "output_loading_info": True,
+    }
     try:
         tokenizer = AutoTokenizer.from_pretrained(model, trust_remote_code=False)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            model, dtype=dtype, use_safetensors=True, trust_remote_code=False
-        )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        loader: Any = AutoModelForCausalLM
+        loaded, info = loader.from_pretrained(model, trust_remote_code=False, **options)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelFolderInvalid(f"{model} cannot be loaded: {error}") from error
+    if info["missing_keys"]:  # transformers would go on with random weights in their place
+        missing = sorted(info["missing_keys"])
+        raise ModelFolderInvalid(f"the weights of {model} lack {len(missing)} tensors, such as {missing[0]}")
     return loaded.to(chosen).eval(), tokenizer

@@ -6,6 +6,7 @@ import pytest
 
 from generation.splits import fingerprint
 from generation.starter import StarterPrompt, StarterSetExhausted, generate, kind_names
+from generation.starter.kinds import KINDS
 from generation.starter.words import SHORT_WORDS, WORDS
 
 PROMPTS = generate(num_prompts=1500, seed=5)
@@ -65,10 +66,8 @@ def test_ten_thousand_prompts_can_be_told_apart() -> None:
 
 
 def test_asking_for_too_many_says_how_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
-    import generation.starter as starter
-
-    sums_only = tuple(kind for kind in starter.KINDS if kind.name == "sum")
-    monkeypatch.setattr(starter, "KINDS", sums_only)
+    sums_only = tuple(kind for kind in KINDS if kind.name == "sum")
+    monkeypatch.setattr("generation.starter.KINDS", sums_only)
     with pytest.raises(StarterSetExhausted, match="5000 prompts wanted, only 9"):
         generate(num_prompts=5000, seed=0)
 
