@@ -62,7 +62,9 @@ def parse_object(line: str) -> dict[str, Any]:
     """One line as a JSON object. Raises `LineMalformed`."""
     try:
         row = json.loads(line)
-    except ValueError as error:
+    except json.JSONDecodeError as error:
+        raise LineMalformed(f"not valid JSON ({error.msg} at character {error.pos + 1})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
         raise LineMalformed(f"not valid JSON ({error})") from None
     if not isinstance(row, dict):
         raise LineMalformed(f"expected a JSON object, got {type(row).__name__}")
@@ -82,7 +84,7 @@ def parse_prompt(row: dict[str, Any]) -> NewPrompt:
     return NewPrompt(
         messages=check_conversation(row["messages"] if "messages" in row else row["prompt"]),
         reference=clean_text(reference),
-        tags=tags,
+        tags=[clean_text(tag) for tag in tags],
         is_sensitive=bool(row.get("is_sensitive", False)),
     )
 

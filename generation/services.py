@@ -25,6 +25,13 @@ class NameTaken(ConcordError):
     title = "The name is taken"
 
 
+class PromptSetRefused(ConcordError):
+    """A prompt set cannot be made like this."""
+
+    status = 422
+    title = "This prompt set cannot be made"
+
+
 class ModelRefused(ConcordError):
     """A language model cannot be registered: its folder, id or endpoint is not usable."""
 
@@ -67,9 +74,11 @@ def create_prompt_set(
     licence: str = "",
     held_out_fraction: float = 0.3,
 ) -> PromptSet:
-    """An empty prompt set. Raises `NameTaken`."""
+    """An empty prompt set. Raises `NameTaken` or `PromptSetRefused`."""
     if PromptSet.objects.filter(workspace=workspace, name=name).exists():
         raise NameTaken(f"{workspace} already has a prompt set called {name!r}; choose another name.")
+    if not 0 <= held_out_fraction < 1:
+        raise PromptSetRefused(f"held_out_fraction must lie in 0–1, and below 1, got {held_out_fraction}.")
     return PromptSet.objects.create(
         workspace=workspace,
         name=name,
@@ -118,6 +127,7 @@ def register_model(
     """Make a model known by name. Raises `NameTaken`, `ModelRefused` or `UrlRefused`."""
     if LanguageModel.objects.filter(workspace=workspace, name=name).exists():
         raise NameTaken(f"{workspace} already has a model called {name!r}; choose another name.")
+    _check_kind(kind, source)
     _check_location(source, location, endpoint_url)
     return LanguageModel.objects.create(
         workspace=workspace,
@@ -128,6 +138,13 @@ def register_model(
         endpoint_url=endpoint_url,
         parent=parent,
     )
+
+
+def _check_kind(kind: str, source: str) -> None:
+    if kind not in LanguageModel.Kind.values:
+        raise ModelRefused(f"kind must be one of {', '.join(LanguageModel.Kind.values)}, got {kind!r}.")
+    if source not in LanguageModel.Source.values:
+        raise ModelRefused(f"source must be one of {', '.join(LanguageModel.Source.values)}, got {source!r}.")
 
 
 def _check_location(source: str, location: str, endpoint_url: str) -> None:
@@ -157,6 +174,7 @@ def start_sampling_run(
 ) -> SamplingRun:
     """Queue a sampling run. Raises `SamplingRefused` for arms that cannot be sampled."""
     _check_arms(workspace, prompt_set, arms)
+    _check_extent(split, max_prompts, seed)
     with transaction.atomic():
         run = SamplingRun.objects.create(
             workspace=workspace,
@@ -190,6 +208,17 @@ def _check_arms(workspace: Workspace, prompt_set: PromptSet, arms: Sequence[ArmS
             SamplingParameters(temperature=arm.temperature, top_p=arm.top_p, max_new_tokens=arm.max_new_tokens)
         except EngineError as error:
             raise SamplingRefused(f"{arm.model}: {error}") from error
+
+
+def _check_extent(split: str, max_prompts: int | None, seed: int) -> None:
+    if split not in SamplingRun.Split.values:
+        raise SamplingRefused(f"split must be one of {', '.join(SamplingRun.Split.values)}, got {split!r}.")
+    if max_prompts is not None and max_prompts < 1:
+        raise SamplingRefused(f"max_prompts must be 1 or more, or left out for all prompts, got {max_prompts}.")
+    try:
+        SamplingParameters(seed=seed)
+    except EngineError as error:
+        raise SamplingRefused(f"{error}.") from error
 
 
 def mark_duplicates(*, run: SamplingRun) -> int:
