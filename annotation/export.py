@@ -180,13 +180,13 @@ def _said(tiers: list[list[int]], completions: dict[int, int]) -> Iterable[tuple
 
 
 def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: PairVotes) -> dict[str, Any] | None:
-    """None for an exact tie or two equal texts: there is nothing to prefer."""
+    """None for an exact tie, two equal texts, or silence as the better one: there is nothing to learn."""
     first, second = pair
     if tally.votes[first] == tally.votes[second]:
         return None
     winner, loser = (first, second) if tally.votes[first] > tally.votes[second] else (second, first)
     better, worse = completions[winner], completions[loser]
-    if better.text == worse.text:
+    if better.text == worse.text or not better.text.strip():
         return None
     num_votes = tally.votes.total()
     return {

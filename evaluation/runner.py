@@ -19,6 +19,7 @@ from evaluation import metrics
 from evaluation.metrics import Score
 from evaluation.models import EvaluationResult, EvaluationRun
 from generation.models import Completion, LanguageModel
+from training.algorithms.failures import TrainingFailure
 from training.models import Checkpoint
 
 BEAT_EVERY = 500  # comparisons
@@ -155,7 +156,7 @@ def _margins(
     run: EvaluationRun, subject: LanguageModel, rows: Sequence[dict[str, Any]]
 ) -> tuple[list[float], dict[str, Any]]:
     """Score of the chosen minus score of the rejected, by the reward model or by the policy's implicit reward."""
-    from training.algorithms import scoring
+    from training.algorithms import scoring  # torch: in workers only
 
     if subject.kind == LanguageModel.Kind.REWARD:
         chosen, rejected = _both(scoring.score_completions, subject.location, rows)
@@ -172,7 +173,10 @@ def _both(score: Any, location: str, rows: Sequence[dict[str, Any]]) -> tuple[li
     """Scores of the chosen and of the rejected completions, in one call."""
     conversations = [json.loads(row["prompt"]) for row in rows]
     completions = [row["chosen"] for row in rows] + [row["rejected"] for row in rows]
-    scores = score(location, conversations * 2, completions)
+    try:
+        scores: list[float] = score(location, conversations * 2, completions)
+    except TrainingFailure as error:
+        raise JobFailed(str(error), failure_kind=error.kind) from error
     return scores[: len(rows)], scores[len(rows) :]
 
 
