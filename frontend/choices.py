@@ -26,7 +26,7 @@ class Choice:
 
     @property
     def shown_key(self) -> str:
-        return self.keys[0].replace("shift+", "⇧")
+        return self.keys[0].replace("shift+", "⇧").upper()
 
     @property
     def key_list(self) -> str:

@@ -24,7 +24,7 @@ def percent(value: float | None, digits: int = 1) -> str:
 @register.filter
 def decimal(value: float | None, digits: int = 3) -> str:
     """0.7312 as "0.731"; what is undefined as a dash."""
-    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+    return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
 
 
 @register.filter
@@ -36,7 +36,7 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
+        return f"{minutes} min {rest:02d} s" if rest else f"{minutes} min"
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 

@@ -32,3 +32,17 @@ def short_hash(digest: str) -> str:
 def words(key: str) -> str:
     """`held_out_accuracy` as "held out accuracy"."""
     return str(key).replace("_", " ")
+
+
+@register.filter
+def plainly(value: Any) -> str:
+    """A value of a configuration: yes, no or a dash instead of Python's words; lists and tables on one line."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if value is None or value == "":
+        return "–"
+    if isinstance(value, dict):
+        return " · ".join(f"{words(name)} {plainly(part)}" for name, part in value.items())
+    if isinstance(value, list):
+        return ", ".join(plainly(part) for part in value)
+    return f"{value:g}" if isinstance(value, float) else str(value)

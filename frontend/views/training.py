@@ -37,7 +37,7 @@ def training_run(request: SignedInRequest, run_id: int) -> HttpResponse:
 @signed_in
 def training_state(request: SignedInRequest, run_id: int) -> HttpResponse:
     """Status, progress, checkpoints, samples and log: what moves besides the curves."""
-    return render(request, "frontend/training/state.html", _state(request, run_id))
+    return render(request, "frontend/training/swap.html", _state(request, run_id))
 
 
 @require_GET

@@ -90,25 +90,22 @@ function points(series) {
   return { x: sorted.map((point) => point[0]), y: sorted.map((point) => point[1]) };
 }
 
-/** A running mean over about a thirtieth of the curve. */
+/** A centred mean over about a twentieth of the curve: it does not lag behind a trend. */
 function smooth(values) {
-  const keep = 1 - 1 / Math.max(5, values.length / 30);
-  let weight = 0;
-  let mean = 0;
-  return values.map((value) => {
-    weight = keep * weight + 1;
-    mean += (value - mean) / weight;
-    return mean;
+  const widest = Math.max(2, Math.round(values.length / 40));
+  return values.map((_, index) => {
+    const near = values.slice(Math.max(0, index - widest), index + widest + 1);
+    return near.reduce((sum, value) => sum + value, 0) / near.length;
   });
 }
 
 function layout(name) {
   const { ink, faint, line: grid } = palette();
-  const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickfont: { size: 11, color: faint }, automargin: true };
+  const axis = { gridcolor: grid, zerolinecolor: grid, linecolor: grid, tickfont: { size: 11, color: faint } };
   return {
-    title: { text: name.replaceAll("_", " "), font: { size: 13, color: ink }, x: 0, xanchor: "left", xref: "paper", y: 0.97 },
+    title: { text: name.replaceAll("_", " "), font: { size: 13, color: ink }, x: 0, xanchor: "left", xref: "container", y: 0.97 },
     height: 230,
-    margin: { l: 40, r: 10, t: 34, b: 28 },
+    margin: { l: 52, r: 6, t: 34, b: 26 },
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
     font: { family: getComputedStyle(document.body).fontFamily, color: faint },

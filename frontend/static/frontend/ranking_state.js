@@ -65,7 +65,7 @@ export function rankOf(state, item) {
 
 function placed(state, tiers, item) {
   return {
-    tiers,
+    tiers: tiers.map((items) => [...items].sort((a, b) => a - b)),
     unranked: state.unranked.filter((other) => other !== item),
     last: [...state.last.filter((other) => other !== item), item],
     isTieNext: false,
