@@ -1,5 +1,6 @@
 """What Concord reads from the environment: one place, checked once, failing loudly with every problem named."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,7 +76,7 @@ def _check_database_url(url: str, problems: list[str]) -> None:
     try:
         conninfo_to_dict(url)
     except ProgrammingError as error:
-        problems.append(f"DATABASE_URL cannot be read: {error}")
+        problems.append(f"DATABASE_URL cannot be read: {str(error).strip()}")
 
 
 def _words(text: str | None) -> tuple[str, ...]:
@@ -95,6 +96,6 @@ def _positive_number(variables: Mapping[str, str], name: str, default: float, pr
         number = float(text) if text else default
     except ValueError:
         number = -1.0
-    if number <= 0:
+    if not 0 < number < math.inf:
         problems.append(f"{name} must be a number above 0, not {text!r}")
     return number

@@ -28,7 +28,10 @@ class GuardedUrl:
 
 def check(url: str) -> GuardedUrl:
     """Resolve `url` once. Raises `UrlRefused` with the reason and the remedy."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as error:
+        raise UrlRefused(f"{url!r} cannot be read: {error}.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise UrlRefused(f"{url!r} must start with http:// or https:// and name a host.")
     if parts.username or parts.password:
@@ -38,7 +41,7 @@ def check(url: str) -> GuardedUrl:
     except ValueError:
         raise UrlRefused(f"{url!r} has a port that is not a number from 1 to 65535.") from None
     ip = _resolve(parts.hostname, port)
-    if not ipaddress.ip_address(ip).is_global and not _is_allowed(parts.hostname, port):
+    if not _is_public(ip) and not _is_allowed(parts.hostname, port):
         raise UrlRefused(
             f"{parts.hostname} resolves to {ip}, which is not a public address. If it is yours, "
             f"start Concord with ALLOWED_PRIVATE_HOSTS={parts.hostname}:{port}."
@@ -52,6 +55,11 @@ def _resolve(host: str, port: int) -> str:
     except (socket.gaierror, UnicodeError) as error:
         raise UrlRefused(f"{host!r} does not resolve: {error}.") from None
     return str(addresses[0][4][0])
+
+
+def _is_public(ip: str) -> bool:
+    address = ipaddress.ip_address(ip)
+    return address.is_global and not address.is_multicast
 
 
 def _is_allowed(host: str, port: int) -> bool:
