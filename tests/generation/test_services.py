@@ -96,18 +96,14 @@ def test_a_whole_folder_is_registered(factory: Factory, model_folder: Path) -> N
 def test_a_folder_that_lacks_a_file_is_refused(factory: Factory, model_folder: Path, missing: str, words: str) -> None:
     (model_folder / missing).unlink()
     with pytest.raises(ModelRefused, match=words):
-        services.register_model(
-            workspace=factory.workspace(), name="Base", source="folder", location=str(model_folder)
-        )
+        services.register_model(workspace=factory.workspace(), name="Base", source="folder", location=str(model_folder))
     assert not LanguageModel.objects.exists()
 
 
 def test_a_folder_that_does_not_exist_is_refused(factory: Factory, model_folder: Path) -> None:
     shutil.rmtree(model_folder)
     with pytest.raises(ModelRefused, match="there is no folder"):
-        services.register_model(
-            workspace=factory.workspace(), name="Base", source="folder", location=str(model_folder)
-        )
+        services.register_model(workspace=factory.workspace(), name="Base", source="folder", location=str(model_folder))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +116,7 @@ def test_a_folder_that_does_not_exist_is_refused(factory: Factory, model_folder:
     ],
 )
 def test_a_model_that_contradicts_itself_is_refused(factory: Factory, changes: dict[str, str], words: str) -> None:
-    fields = {"source": "hub", "location": "org/name", "name": "Base", **changes}
+    fields: dict[str, Any] = {"source": "hub", "location": "org/name", "name": "Base", **changes}
     with pytest.raises(ModelRefused, match=words):
         services.register_model(workspace=factory.workspace(), **fields)
 
@@ -132,7 +128,8 @@ def test_a_models_name_is_taken_once(factory: Factory) -> None:
 
 
 def test_a_server_on_this_machine_must_be_allowed_by_the_operator(factory: Factory, settings: LazySettings) -> None:
-    fields = {"source": "served", "location": "llama", "endpoint_url": "http://127.0.0.1:8001/v1", "name": "Served"}
+    fields: dict[str, Any] = {"source": "served", "location": "llama", "name": "Served"}
+    fields["endpoint_url"] = "http://127.0.0.1:8001/v1"
     with pytest.raises(UrlRefused, match="ALLOWED_PRIVATE_HOSTS"):
         services.register_model(workspace=factory.workspace(), **fields)
     settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1:8001",)

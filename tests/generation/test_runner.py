@@ -1,0 +1,207 @@
+from __future__ import annotations
+
+import socket
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from django.conf import LazySettings
+
+from core import jobs
+from core.jobs import JobFailed
+from generation import runner
+from generation.engines.base import Conversation, SampledText, SamplingParameters
+from generation.engines.errors import ContextOverflow, EndpointUnreachable
+from generation.engines.retries import RetryPolicy
+from generation.engines.scripted import ScriptedEngine
+from generation.models import Completion, SamplingRun
+from tests.factory import Factory
+from tests.generation.engines import chat_server, tiny_model
+
+ENGINE_FAILS_AFTER = 40  # prompts: one whole chunk and a part of the next
+
+
+class FailingEngine:
+    """Answers `num_prompts` prompts, then raises `error`. Remembers what it was asked."""
+
+    def __init__(self, num_prompts: int, error: Exception) -> None:
+        self.num_prompts, self.error = num_prompts, error
+        self.is_closed = False
+
+    def sample(
+        self, conversations: Sequence[Conversation], *, num_completions: int, parameters: SamplingParameters
+    ) -> Iterator[tuple[int, list[SampledText]]]:
+        engine = ScriptedEngine(numbered)
+        for index, texts in engine.sample(conversations, num_completions=num_completions, parameters=parameters):
+            if index == self.num_prompts:
+                raise self.error
+            yield index, texts
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+def numbered(conversation: Conversation, number: int, seed: int) -> str:
+    return f"{conversation[-1]['content']} Reply {number} of seed {seed}"
+
+
+def claimed(run: SamplingRun) -> SamplingRun:
+    """The run as the worker that has it would see it."""
+    SamplingRun.objects.filter(pk=run.pk).update(status="queued")
+    held = jobs.claim(SamplingRun, run.pk)
+    assert held is not None
+    return held
+
+
+@pytest.fixture
+def use_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
+    """`use_engine(engine)` makes every model speak through this engine."""
+    return lambda engine: monkeypatch.setattr(runner, "open_engine", lambda model: engine)
+
+
+@pytest.fixture
+def run(factory: Factory) -> SamplingRun:
+    """A run of 70 prompts, two completions each."""
+    return factory.sampling_run(factory.prompt_set(num_prompts=70), status="queued")
+
+
+def keys(run: SamplingRun) -> list[tuple[int, int]]:
+    return list(run.completions.order_by("pk").values_list("prompt_id", "index"))
+
+
+def test_every_prompt_gets_its_completions(run: SamplingRun, use_engine: Callable[[object], None]) -> None:
+    use_engine(ScriptedEngine(numbered))
+    held = claimed(run)
+    runner.sample(held)
+    assert len(keys(run)) == len(set(keys(run))) == 140
+    assert (held.num_done, held.num_total) == (70, 70)
+    one = run.completions.earliest("pk")
+    assert (one.origin, one.finish_reason, one.num_tokens, one.seed) == ("sampled", "stop", 10, 0)
+
+
+def test_a_failing_engine_keeps_what_it_sampled_and_the_next_attempt_repeats_nothing(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    engine = FailingEngine(ENGINE_FAILS_AFTER, EndpointUnreachable("nobody answers at http://gone"))
+    use_engine(engine)
+    with pytest.raises(JobFailed, match="nobody answers") as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == "EndpointUnreachable"
+    assert engine.is_closed
+    before = keys(run)
+    assert len(before) == 2 * ENGINE_FAILS_AFTER
+    use_engine(ScriptedEngine(numbered))
+    runner.sample(claimed(run))
+    assert keys(run)[: len(before)] == before
+    assert Counter(prompt for prompt, _ in keys(run)) == dict.fromkeys({prompt for prompt, _ in keys(run)}, 2)
+    assert len(keys(run)) == 140
+
+
+def test_a_crash_loses_no_more_than_a_chunk(run: SamplingRun, use_engine: Callable[[object], None]) -> None:
+    use_engine(FailingEngine(ENGINE_FAILS_AFTER, RuntimeError("a bug")))
+    with pytest.raises(RuntimeError, match="a bug"):
+        runner.sample(claimed(run))
+    assert len(keys(run)) == 2 * runner.CHUNK_PROMPTS
+
+
+def test_a_run_given_to_another_worker_writes_nothing_more(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    use_engine(ScriptedEngine(numbered))
+    old = claimed(run)
+    claimed(run)
+    with pytest.raises(jobs.StaleAttempt):
+        runner.sample(old)
+    assert keys(run) == []
+
+
+def test_a_cancelled_run_stops_after_its_chunk(run: SamplingRun, use_engine: Callable[[object], None]) -> None:
+    def reply(conversation: Conversation, number: int, seed: int) -> str:
+        SamplingRun.objects.filter(pk=run.pk).update(is_cancel_requested=True)
+        return numbered(conversation, number, seed)
+
+    use_engine(ScriptedEngine(reply))
+    with pytest.raises(jobs.JobCancelled):
+        runner.sample(claimed(run))
+    assert len(keys(run)) == 2 * runner.CHUNK_PROMPTS
+
+
+def test_prompts_that_fail_are_named_and_the_others_are_kept(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    bad = run.prompt_set.prompts.order_by("pk")[3]
+
+    def reply(conversation: Conversation, number: int, seed: int) -> str:
+        if conversation[-1]["content"] == bad.last_turn:
+            raise ContextOverflow("the prompt has 9999 tokens")
+        return numbered(conversation, number, seed)
+
+    use_engine(ScriptedEngine(reply))
+    with pytest.raises(JobFailed, match=f"1 of 70 prompts .prompt {bad.pk}: the prompt has 9999 tokens") as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == "prompts-failed"
+    assert len(keys(run)) == 2 * 69
+
+
+def test_only_the_wanted_split_and_number_of_prompts_is_sampled(
+    factory: Factory, use_engine: Callable[[object], None]
+) -> None:
+    use_engine(ScriptedEngine(numbered))
+    prompt_set = factory.prompt_set(num_prompts=40, held_out_fraction=0.5)
+    held_out = prompt_set.prompts.in_split("held_out", held_out_fraction=0.5)
+    run = factory.sampling_run(prompt_set, status="queued", split="held_out")
+    SamplingRun.objects.filter(pk=run.pk).update(max_prompts=5)
+    runner.sample(claimed(run))
+    assert sorted({prompt for prompt, _ in keys(run)}) == [prompt.pk for prompt in held_out[:5]]
+
+
+def test_equal_replies_end_up_marked(factory: Factory, use_engine: Callable[[object], None]) -> None:
+    use_engine(ScriptedEngine(lambda conversation, number, seed: "The same\x00"))
+    run = factory.sampling_run(factory.prompt_set(num_prompts=2), status="queued", num_completions=3)
+    runner.sample(claimed(run))
+    assert run.completions.filter(text="The same").count() == 6
+    assert run.completions.distinct_texts().count() == 2
+
+
+def test_an_address_where_nobody_listens_is_a_named_failure(
+    factory: Factory, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
+    settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1",)
+    monkeypatch.setattr(RetryPolicy, "delay", lambda policy, attempt, retry_after: 0.0)
+    model = factory.model(source="served", endpoint_url=url)
+    run = factory.sampling_run(factory.prompt_set(num_prompts=1), models=[model], status="queued")
+    with pytest.raises(JobFailed) as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == "EndpointUnreachable"
+
+
+def test_a_served_model_is_asked_over_http(factory: Factory, settings: LazySettings) -> None:
+    settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1",)
+    with chat_server.chat_server(chat_server.echo) as server:
+        model = factory.model(source="served", endpoint_url=server.url)
+        run = factory.sampling_run(factory.prompt_set(num_prompts=2), models=[model], status="queued")
+        runner.sample(claimed(run))
+    prompts = run.prompt_set.prompts.order_by("pk")
+    expected = {f"{prompt.last_turn}/{number}" for prompt in prompts for number in (0, 1)}
+    assert set(run.completions.values_list("text", flat=True)) == expected
+
+
+def test_a_model_folder_is_sampled_in_this_process(factory: Factory, tmp_path: Path) -> None:
+    tokenizer = tiny_model.build_tokenizer(["What is 1 plus 1?"])
+    tiny_model.save(tmp_path, tiny_model.build_model(tokenizer), tokenizer)
+    model = factory.model(location=tmp_path)
+    run = factory.sampling_run(factory.prompt_set(num_prompts=3), models=[model], status="queued")
+    run.arms.update(max_new_tokens=4)
+    runner.sample(claimed(run))
+    assert Completion.objects.filter(sampling_run=run, num_tokens__lte=4).count() == 6
+
+
+def test_a_folder_that_has_gone_is_a_named_failure(factory: Factory) -> None:
+    run = factory.sampling_run(factory.prompt_set(num_prompts=1), status="queued")
+    with pytest.raises(JobFailed, match="there is no folder") as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == "ModelFolderInvalid"
