@@ -28,7 +28,9 @@ class StarterSizes:
 
 def starter_sft() -> SFTConfig:
     """A small Llama that knows the kinds of instructions but still errs often."""
-    return SFTConfig(fresh=FreshModelConfig(), batch_size=64, learning_rate=1e-3, num_epochs=2, eval_every=50, stop_at_exact=0.5)
+    return SFTConfig(
+        fresh=FreshModelConfig(), batch_size=64, learning_rate=1e-3, num_epochs=2, eval_every=50, stop_at_exact=0.5
+    )
 
 
 def starter_reward() -> RewardConfig:
