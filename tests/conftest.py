@@ -125,23 +125,8 @@ def broker(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[s
         url = request.getfixturevalue("redis_url")
     else:
         url = broker_on_database(workers.test_database_url())
-    app = current_app._get_current_object()
-    before = app.conf.broker_url
-    _point_celery_at(app, url)
-    with app.connection_for_write() as connection:
-        for queue in ("light", "gpu", "celery"):
-            connection.SimpleQueue(queue).clear()
-    yield url
-    _point_celery_at(app, before)
-
-
-def _point_celery_at(app: Any, url: str) -> None:
-    """Change the broker of a Celery application that may have open connections."""
-    app.pool.force_close_all()
-    app._pool = None
-    app.amqp._producer_pool = None
-    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
-    app.conf.broker_transport_options = {"pool_pre_ping": True} if url.startswith("sqla+") else {}
+    with workers.celery_on(url):
+        yield url
 
 
 @pytest.fixture
@@ -155,8 +140,7 @@ def start_worker(broker: str, tmp_path: Path) -> Iterator[Callable[..., workers.
         return started[-1]
 
     yield start
-    for worker in started:
-        worker.stop()
+    workers.stop_all(started)
 
 
 @pytest.fixture
@@ -169,5 +153,4 @@ def start_beat(broker: str, tmp_path: Path) -> Iterator[Callable[[], workers.Chi
         return started[-1]
 
     yield start
-    for beat in started:
-        beat.stop()
+    workers.stop_all(started)

@@ -8,14 +8,21 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
+import kombu.pools
+from celery import current_app
 from django.conf import settings
 from django.db import connection
+from kombu.transport.sqlalchemy import Channel
+
+from core.broker import QUEUES
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60.0
@@ -113,6 +120,39 @@ def redis_server(folder: Path) -> Iterator[str]:
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.stop()
+
+
+@contextmanager
+def celery_on(url: str) -> Iterator[None]:
+    """This process's Celery on another broker, whose queues are emptied first."""
+    app = current_app._get_current_object()
+    before = app.conf.broker_url
+    _point(app, url)
+    with app.connection_for_write() as broker:
+        for queue in QUEUES:
+            broker.SimpleQueue(queue).clear()
+    try:
+        yield
+    finally:
+        _point(app, before)
+
+
+def stop_all(children: Sequence[ChildProcess]) -> None:
+    """Stop processes side by side."""
+    with ThreadPoolExecutor(max(1, len(children))) as pool:
+        list(pool.map(ChildProcess.stop, children))
+
+
+def _point(app: Any, url: str) -> None:
+    """Close what is open to the old broker, and forget it."""
+    kombu.pools.reset()
+    app._pool = None
+    app.amqp._producer_pool = None
+    while Channel._engines:
+        engine, _ = Channel._engines.popitem()[1]
+        engine.dispose()
+    app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+    app.conf.broker_transport_options = {"pool_pre_ping": True} if url.startswith("sqla+") else {}
 
 
 def child_environment(broker_url: str) -> dict[str, str]:
