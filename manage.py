@@ -8,12 +8,24 @@ import sys
 def main() -> None:
     """Start embedded services where no addresses are given, then hand over to Django."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    from core.embedded import provide_environment
+    from core.embedded import EmbeddedPostgresFailed, provide_environment
 
-    provide_environment()
+    try:
+        provide_environment()
+    except EmbeddedPostgresFailed as error:
+        sys.exit(str(error))
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError, connection
 
-    execute_from_command_line(sys.argv)
+    from core.errors import DatabaseUnreachable
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        sys.exit(f"{DatabaseUnreachable.title}: {DatabaseUnreachable.at(connection.settings_dict, error).detail}")
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,10 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView
 
 from config.api_docs import ApiDocsView
+from core.health import health
 
 urlpatterns = [
+    path("healthz/", health, name="health"),
     path("", include("frontend.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),

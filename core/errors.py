@@ -35,3 +35,20 @@ class IllegalTransition(ConcordError):
 
     status = 409
     title = "Not possible in this state"
+
+
+class DatabaseUnreachable(ConcordError):
+    """PostgreSQL does not answer."""
+
+    status = 503
+    title = "The database cannot be reached"
+
+    @classmethod
+    def at(cls, settings: dict[str, object], cause: Exception) -> "DatabaseUnreachable":
+        """Names the server, never the password."""
+        server = f"{settings.get('HOST') or 'localhost'}:{settings.get('PORT') or 5432}/{settings.get('NAME')}"
+        words = str(cause).strip().splitlines()
+        return cls(
+            f"PostgreSQL at {server} does not answer ({words[0] if words else type(cause).__name__}). "
+            "Check that it runs and that DATABASE_URL is right; unset DATABASE_URL to use the embedded server."
+        )
