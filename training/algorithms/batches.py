@@ -126,13 +126,14 @@ def cut_by_tokens(indexes: Sequence[int], lengths: Sequence[int], *, max_tokens:
 class BatchOrder:
     """Which examples make up each optimiser step: a function of the seed and the step alone, so that runs resume.
 
-    Examples of like length share a batch: an epoch is shuffled, cut into pools of 16 batches, each sorted by
-    length, cut into batches, and the batches are shuffled.
+    With `groups_by_length`, examples of like length share a batch: an epoch is shuffled, cut into pools of
+    16 batches, each sorted by length, cut into batches, and the batches are shuffled.
     """
 
     lengths: Sequence[int]  # tokens of each example
     batch_size: int  # examples
     seed: int
+    groups_by_length: bool = True
 
     @property
     def num_batches(self) -> int:
@@ -149,9 +150,10 @@ class BatchOrder:
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
         shuffled: list[int] = torch.randperm(len(self.lengths), generator=generator).tolist()
         pool_size = 16 * self.batch_size
-        ordered: list[int] = []
-        for start in range(0, len(shuffled), pool_size):
-            ordered += sorted(shuffled[start : start + pool_size], key=self.lengths.__getitem__)
+        ordered = [] if self.groups_by_length else shuffled
+        if self.groups_by_length:
+            for start in range(0, len(shuffled), pool_size):
+                ordered += sorted(shuffled[start : start + pool_size], key=self.lengths.__getitem__)
         batches = [ordered[i : i + self.batch_size] for i in range(0, len(ordered), self.batch_size)]
         order: list[int] = torch.randperm(len(batches), generator=generator).tolist()
         return [batches[i] for i in order]

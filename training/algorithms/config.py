@@ -42,10 +42,12 @@ class FreshModelConfig:
     num_layers: int = 4  # transformer blocks
     num_heads: int = 3  # attention heads, each hidden_size / num_heads wide
     context_tokens: int = 512  # longest prompt + completion that the positions cover
+    initial_deviation: float = 0.05  # standard deviation of the random weights; small models want more than 0.02
 
     def __post_init__(self) -> None:
         for name in ("hidden_size", "intermediate_size", "num_layers", "num_heads", "context_tokens"):
             require(getattr(self, name) >= 1, f"fresh.{name} must be at least 1, got {getattr(self, name)}.")
+        require(self.initial_deviation > 0, f"fresh.initial_deviation must be positive, got {self.initial_deviation}.")
         require(self.vocab_size >= 270, f"fresh.vocab_size must be at least 270, got {self.vocab_size}.")
         head_size = self.hidden_size / self.num_heads
         require(
@@ -67,6 +69,7 @@ class CommonConfig:
     num_epochs: int = 1  # passes over the training rows
     max_steps: int | None = None  # optimiser steps, if fewer than num_epochs gives
     max_seconds: float | None = None  # wall time after which the run ends normally with what it has
+    groups_by_length: bool = True  # batches of like length: less padding, but less variety within a batch
     micro_batch_tokens: int = 16_384  # padded tokens of one forward pass; bounds memory, never changes the loss
     max_prompt_tokens: int = 256  # tokens; of a longer prompt the end is kept
     max_completion_tokens: int = 256  # tokens, stop token included; a longer reply loses its end and its stop token
@@ -220,7 +223,7 @@ def parse_value(hint: Any, value: Any, *, name: str) -> Any:
         return parse_dataclass(typing.cast(type[FreshModelConfig], hint), value, prefix=name + ".")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if not isinstance(value, hint) or isinstance(value, bool):
+    if not isinstance(value, hint) or isinstance(value, bool) != (hint is bool):
         raise InvalidConfiguration(f"{name} must be {hint.__name__}, got {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidConfiguration(f"{name} must be finite, got {value!r}.")

@@ -45,7 +45,7 @@ def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     trainables = Trainables(
         network=objective.network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser}
     )
-    order = BatchOrder(lengths=objective.lengths, batch_size=config.batch_size, seed=session.spec.seed)
+    order = batch_order(objective.lengths, config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
     done = session.resume(trainables)
     if done == 0 and config.eval_every:
@@ -109,6 +109,13 @@ def evaluate(objective: Objective, session: Session, *, step: int, num_steps: in
     if values:
         session.events.evaluation(step=step, num_steps=num_steps, values=values)
     return values
+
+
+def batch_order(lengths: Sequence[int], config: CommonConfig, *, seed: int) -> BatchOrder:
+    """The order of examples that a configuration asks for."""
+    return BatchOrder(
+        lengths=lengths, batch_size=config.batch_size, seed=seed, groups_by_length=config.groups_by_length
+    )
 
 
 def planned_steps(config: CommonConfig, num_batches: int) -> int:

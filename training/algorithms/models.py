@@ -82,6 +82,7 @@ def fresh_language_model(config: FreshModelConfig, tokenizer: PreTrainedTokenize
             num_key_value_heads=config.num_heads,
             max_position_embeddings=config.context_tokens,
             tie_word_embeddings=False,
+            initializer_range=config.initial_deviation,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,

@@ -21,11 +21,10 @@ from training.algorithms.advantages import (
     shaped_rewards,
     whitened,
 )
-from training.algorithms.batches import BatchOrder
 from training.algorithms.config import PPOConfig
 from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
 from training.algorithms.examples import read_prompts
-from training.algorithms.loop import check_loss, is_due, is_out_of_time, planned_steps
+from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
 from training.algorithms.models import load_language_model, load_reward_model
 from training.algorithms.optimiser import scheduled_rate
 from training.algorithms.ppo_update import Targets, Update
@@ -90,7 +89,7 @@ def improve(
         side_networks={"critic": networks.critic.network},
         numbers={"beta": config.beta},
     )
-    order = BatchOrder(lengths=[len(p) for p in prompts], batch_size=config.batch_size, seed=session.spec.seed)
+    order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
     done = session.resume(trainables)
     if done == 0 and config.eval_every:

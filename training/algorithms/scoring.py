@@ -1,16 +1,16 @@
-"""Scores of given completions, for evaluation: a reward model's, or a policy's log-probabilities.
+"""What a model thinks of given completions: reward scores and log-probabilities, batched by length.
 
-A prompt that does not fit the model's context beside half a context of completion loses its beginning, as in training.
+For workers that evaluate; training runs have these numbers at hand.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
 from training.algorithms.batches import (
     TreeBatch,
@@ -24,52 +24,52 @@ from training.algorithms.chat import Conversation
 from training.algorithms.models import load_language_model, load_reward_model
 from training.algorithms.tokenisation import ChatTokeniser, load_tokenizer
 
-BATCH_TOKENS: Final = 16_384  # padded tokens of one forward pass
-MAX_CONTEXT: Final = 4096  # tokens looked at of models whose context is longer
+MICRO_BATCH_TOKENS: Final = 16_384  # padded tokens of one forward pass
 
 
-def score_completions(model: str, conversations: Sequence[Conversation], completions: Sequence[str]) -> list[float]:
-    """The reward model's score of each completion of its conversation."""
-    loaded = load_reward_model(model)
-
-    def scores(batch: TreeBatch) -> Tensor:
-        return completion_scores(loaded, batch)
-
-    return _measure(scores, _tokeniser(model, loaded.network), conversations, completions)
-
-
-def completion_logps(model: str, conversations: Sequence[Conversation], completions: Sequence[str]) -> list[float]:
-    """The policy's summed log-probability of each completion, stop token included, nats."""
-    loaded = load_language_model(model)
-
-    def logps(batch: TreeBatch) -> Tensor:
-        return sum_by_completion(token_logps_of(loaded, batch).logps_N, batch)
-
-    return _measure(logps, _tokeniser(model, loaded.network), conversations, completions)
+def score_completions(
+    model_path: str | Path, conversations: Sequence[Conversation], completions: Sequence[str]
+) -> list[float]:
+    """The reward model's score of each completion of the conversation beside it. Raises `TrainingFailure`."""
+    model = load_reward_model(model_path)
+    tokeniser = unlimited_tokeniser(model_path, model.network.config.max_position_embeddings)
+    return measured(tokeniser, conversations, completions, lambda batch: completion_scores(model, batch))
 
 
-def _tokeniser(model: str, network: PreTrainedModel) -> ChatTokeniser:
-    context = min(MAX_CONTEXT, int(getattr(network.config, "max_position_embeddings", MAX_CONTEXT)))
-    return ChatTokeniser(
-        load_tokenizer(model), max_prompt_tokens=context - context // 2, max_completion_tokens=context // 2
+def completion_logps(
+    model_path: str | Path, conversations: Sequence[Conversation], completions: Sequence[str]
+) -> list[float]:
+    """log pi(completion | conversation) of a language model, stop token included, nats. Raises `TrainingFailure`."""
+    model = load_language_model(model_path)
+    tokeniser = unlimited_tokeniser(model_path, model.network.config.max_position_embeddings)
+    return measured(
+        tokeniser,
+        conversations,
+        completions,
+        lambda batch: sum_by_completion(token_logps_of(model, batch).logps_N, batch),
     )
 
 
-def _measure(
-    measure: Callable[[TreeBatch], Tensor],
+@torch.no_grad()
+def measured(
     tokeniser: ChatTokeniser,
     conversations: Sequence[Conversation],
     completions: Sequence[str],
+    measure: Callable[[TreeBatch], Tensor],
 ) -> list[float]:
-    """`measure` of every completion, computed in batches of like length, in the order given."""
+    """`measure` of every completion, in the order given."""
     pairs = zip(conversations, completions, strict=True)
     trees = [tokeniser.tree(conversation, [completion]) for conversation, completion in pairs]
     lengths = [tree.num_padded_tokens for tree in trees]
-    order = sorted(range(len(trees)), key=lengths.__getitem__)
-    values = [0.0] * len(trees)
-    with torch.no_grad():
-        for group in cut_by_tokens(order, lengths, max_tokens=BATCH_TOKENS):
-            measured: list[float] = measure(collate([trees[i] for i in group], pad_id=tokeniser.pad_id)).tolist()
-            for index, value in zip(group, measured, strict=True):
-                values[index] = value
-    return values
+    values = torch.zeros(len(trees))
+    for group in cut_by_tokens(
+        sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=MICRO_BATCH_TOKENS
+    ):
+        values[group] = measure(collate([trees[i] for i in group], pad_id=tokeniser.pad_id))
+    return [float(value) for value in values.tolist()]
+
+
+def unlimited_tokeniser(model_path: str | Path, context_tokens: int) -> ChatTokeniser:
+    """A tokeniser that cuts only what the model has no positions for: a prompt or a completion over half of them."""
+    half = context_tokens // 2
+    return ChatTokeniser(load_tokenizer(model_path), max_prompt_tokens=half, max_completion_tokens=half)

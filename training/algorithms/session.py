@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -45,7 +45,7 @@ class Session:
     directory: Path
     spec: Spec
     events: EventWriter
-    is_stop_requested: bool = False  # set by SIGTERM
+    is_stop_requested: Callable[[], bool]  # whether SIGTERM has come
     started_at: float = field(default_factory=time.monotonic)
     seconds_before: float = 0.0  # wall time of earlier processes of this run
 
@@ -108,7 +108,7 @@ class Session:
 
     def stop_if_asked(self, trainables: Trainables, *, step: int) -> None:
         """Save and raise `Stopped` if SIGTERM has come."""
-        if self.is_stop_requested:
+        if self.is_stop_requested():
             if step > 0:
                 self.save(trainables, step=step)
             self.events.log(f"Stopped by request after step {step}.")

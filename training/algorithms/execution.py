@@ -1,0 +1,77 @@
+"""Carrying out an order: check it, train, and write down why if that fails."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from transformers.utils import logging as transformers_logging
+
+from training.algorithms.dpo import train_dpo
+from training.algorithms.events import EventWriter
+from training.algorithms.failures import TrainingFailure, failure_from
+from training.algorithms.ppo import train_ppo
+from training.algorithms.reward import train_reward
+from training.algorithms.session import Session, Stopped
+from training.algorithms.sft import train_sft
+from training.algorithms.spec import check_data, read_spec
+
+ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
+    "sft": train_sft,
+    "reward": train_reward,
+    "dpo": train_dpo,
+    "ppo": train_ppo,
+}
+FINISHED: Final = 0
+FAILED: Final = 1
+
+
+def execute(directory: Path, *, is_stop_requested: Callable[[], bool]) -> int:
+    """Carry out the order in `directory`; 0 if it finished, 1 if it failed. Raises `Stopped` if asked to stop."""
+    quieten()
+    try:
+        (directory / "failure.json").unlink(missing_ok=True)
+        carry_out(directory, is_stop_requested)
+    except Stopped:
+        raise
+    except Exception as error:  # the last resort: whatever it was is written down, and the exit code says it
+        traceback.print_exc()
+        write_failure(directory, failure_from(error))
+        return FAILED
+    return FINISHED
+
+
+def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
+    """Check the order and its data, then train."""
+    spec = read_spec(directory)
+    with EventWriter(directory / "events.jsonl") as events:
+        session = Session(directory=directory, spec=spec, events=events, is_stop_requested=is_stop_requested)
+        check_data(session.data, sha256=spec.data_sha256)
+        if session.is_finished():
+            events.log("This run is finished already.")
+            return
+        torch.set_num_threads(spec.num_threads)
+        torch.manual_seed(spec.seed)
+        ALGORITHMS[spec.algorithm](session, spec.config)
+
+
+def write_failure(directory: Path, failure: TrainingFailure) -> None:
+    """Leave the reason where the supervisor looks for it; on a full disk it is on stderr at least."""
+    text = json.dumps({"kind": failure.kind, "error": str(failure)}, ensure_ascii=False)
+    try:
+        (directory / "failure.json").write_text(text, encoding="utf-8")
+    except OSError:
+        sys.stderr.write(text + "\n")
+
+
+def quieten() -> None:
+    """No progress bars and load reports of libraries on stderr, which the supervisor keeps as the log tail."""
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    logging.captureWarnings(True)
