@@ -1,0 +1,135 @@
+"""Campaigns, slots, judgments and datasets in the admin. Judgments are append-only here too."""
+
+from django.contrib import admin
+
+from accounts.admin import JobAdmin, RecordAdmin, RecordInline
+from annotation.models import (
+    Annotator,
+    Campaign,
+    Candidate,
+    Comparison,
+    Dataset,
+    Enrolment,
+    JudgingRun,
+    Judgment,
+    Slot,
+)
+
+
+class EnrolmentInline(RecordInline):
+    """Who annotates."""
+
+    model = Enrolment
+
+
+@admin.register(Campaign)
+class CampaignAdmin(RecordAdmin):
+    """Campaigns. Status, question and guidelines move through services, which keep their versions."""
+
+    list_display = ("name", "workspace", "status", "overlap", "created_by", "created_at")
+    list_filter = ("status", "workspace")
+    search_fields = ("name", "guidelines")
+    list_select_related = ("workspace", "created_by")
+    editable = ("name", "lease_seconds")
+    inlines = (EnrolmentInline,)
+
+
+@admin.register(Annotator)
+class AnnotatorAdmin(RecordAdmin):
+    """People, judges and imported labels."""
+
+    list_display = ("name", "workspace", "kind", "user", "protocol", "created_at")
+    list_filter = ("kind", "workspace")
+    search_fields = ("name", "user__username")
+    list_select_related = ("workspace", "user")
+    editable = ("name",)
+
+
+@admin.register(Enrolment)
+class EnrolmentAdmin(RecordAdmin):
+    """Who annotates where; a pause and its reason can be set here."""
+
+    list_display = ("campaign", "annotator", "is_active", "pause_reason")
+    list_filter = ("is_active", "campaign")
+    search_fields = ("annotator__name", "campaign__name")
+    list_select_related = ("campaign", "annotator")
+    editable = ("is_active", "pause_reason")
+
+
+class CandidateInline(RecordInline):
+    """What is compared."""
+
+    model = Candidate
+
+
+class SlotInline(RecordInline):
+    """The judgments that it wants."""
+
+    model = Slot
+    fields = ("number", "annotator", "leased_until", "judged_at")
+    readonly_fields = fields
+
+
+@admin.register(Comparison)
+class ComparisonAdmin(RecordAdmin):
+    """Comparisons."""
+
+    list_display = ("id", "campaign", "prompt", "num_completions", "priority", "created_at")
+    list_filter = ("campaign",)
+    search_fields = ("fingerprint",)
+    list_select_related = ("campaign", "prompt")
+    inlines = (CandidateInline, SlotInline)
+    is_deletable = False
+
+
+@admin.register(Candidate)
+class CandidateAdmin(RecordAdmin):
+    """Completions in comparisons."""
+
+    list_display = ("id", "comparison", "position", "completion")
+    search_fields = ("completion__text",)
+    list_select_related = ("comparison", "completion")
+    is_deletable = False
+
+
+@admin.register(Slot)
+class SlotAdmin(RecordAdmin):
+    """Slots and who holds them. The token, which proves a lease, is not shown."""
+
+    list_display = ("id", "campaign", "comparison", "number", "annotator", "leased_until", "judged_at")
+    list_filter = ("campaign", "annotator", ("judged_at", admin.EmptyFieldListFilter))
+    search_fields = ("annotator__name",)
+    list_select_related = ("campaign", "comparison", "annotator")
+    exclude = ("token",)
+    is_deletable = False
+
+
+@admin.register(Judgment)
+class JudgmentAdmin(RecordAdmin):
+    """Judgments."""
+
+    list_display = ("id", "comparison", "annotator", "answer", "is_current", "active_ms", "created_at")
+    list_filter = ("is_current", "annotator", "comparison__campaign")
+    search_fields = ("annotator__name", "idempotency_key")
+    list_select_related = ("comparison", "annotator")
+    date_hierarchy = "created_at"
+    is_deletable = False
+
+
+@admin.register(JudgingRun)
+class JudgingRunAdmin(JobAdmin):
+    """Judging runs."""
+
+    list_display = ("id", "campaign", "annotator", "status", "percent", "attempt", "created_at")
+    list_filter = ("status", "campaign")
+    search_fields = ("campaign__name", "annotator__name", "error")
+    list_select_related = ("campaign", "annotator")
+    editable = ()
+
+
+@admin.register(Dataset)
+class DatasetAdmin(JobAdmin):
+    """Datasets: frozen, so that nothing about one can be changed but its name."""
+
+    list_display = ("id", "name", "workspace", "kind", "status", "num_rows", "sha256", "created_at")
+    list_filter = ("status", "kind", "workspace")

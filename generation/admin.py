@@ -1,0 +1,73 @@
+"""Prompts, models, sampling runs and completions in the admin."""
+
+from django.contrib import admin
+
+from accounts.admin import JobAdmin, RecordAdmin, RecordInline
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+
+
+@admin.register(PromptSet)
+class PromptSetAdmin(RecordAdmin):
+    """Prompt sets. The held-out fraction is fixed: what was trained on cannot become held out."""
+
+    list_display = ("name", "workspace", "held_out_fraction", "source", "licence", "created_at")
+    list_filter = ("workspace",)
+    search_fields = ("name", "description", "source")
+    list_select_related = ("workspace",)
+    editable = ("name", "description", "source", "licence")
+
+
+@admin.register(Prompt)
+class PromptAdmin(RecordAdmin):
+    """Prompts. Their text is their identity; only the warning can be changed."""
+
+    list_display = ("id", "prompt_set", "last_turn", "is_sensitive")
+    list_filter = ("is_sensitive", "prompt_set")
+    search_fields = ("messages", "fingerprint")
+    list_select_related = ("prompt_set",)
+    editable = ("is_sensitive",)
+
+
+@admin.register(LanguageModel)
+class LanguageModelAdmin(RecordAdmin):
+    """Language models. Where one lies is part of every completion's provenance."""
+
+    list_display = ("name", "workspace", "kind", "source", "location", "parent", "created_at")
+    list_filter = ("kind", "source", "workspace")
+    search_fields = ("name", "location")
+    list_select_related = ("workspace", "parent")
+    editable = ("name",)
+
+
+class SamplingArmInline(RecordInline):
+    """The models of a sampling run."""
+
+    model = SamplingArm
+
+
+@admin.register(SamplingRun)
+class SamplingRunAdmin(JobAdmin):
+    """Sampling runs."""
+
+    inlines = (SamplingArmInline,)
+
+
+@admin.register(SamplingArm)
+class SamplingArmAdmin(RecordAdmin):
+    """Models in sampling runs."""
+
+    list_display = ("run", "model", "num_completions", "temperature", "top_p", "max_new_tokens")
+    search_fields = ("run__name", "model__name")
+    list_select_related = ("run", "model")
+    is_deletable = False
+
+
+@admin.register(Completion)
+class CompletionAdmin(RecordAdmin):
+    """Completions."""
+
+    list_display = ("id", "prompt", "origin", "model", "index", "__str__", "duplicate_of")
+    list_filter = ("origin", "finish_reason", "model")
+    search_fields = ("text",)
+    list_select_related = ("prompt", "model", "duplicate_of")
+    is_deletable = False
