@@ -88,11 +88,12 @@ def submit_judgment(
     The same key gives the same judgment however often it is sent. An answer after the lease's end is taken while nobody
     else holds the slot. Raises `LeaseLost` (the draft stays with the sender) or `AnswerRefused` with the broken rule.
     """
-    known: Judgment | None = Judgment.objects.filter(annotator=annotator, idempotency_key=idempotency_key).first()
-    if known is not None:
-        return known
     with transaction.atomic():
         slot = Slot.objects.select_for_update(of=("self",)).select_related("campaign").filter(pk=slot_id).first()
+        # Looked up under the slot's lock: the same answer may arrive twice at once.
+        known: Judgment | None = Judgment.objects.filter(annotator=annotator, idempotency_key=idempotency_key).first()
+        if known is not None:
+            return known
         _check_lease(slot, annotator, token)
         assert slot is not None  # noqa: S101 -- _check_lease raises otherwise; this tells the type checker
         canonical = _canonical(slot, answer)
