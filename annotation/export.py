@@ -75,6 +75,8 @@ class DatasetFilter:
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> "DatasetFilter":
         """Raises `FilterInvalid` naming the key."""
+        if not isinstance(raw, dict):
+            raise FilterInvalid(f"A filter is a JSON object, got {raw!r}.")
         names = {item.name for item in fields(cls)}
         if unknown := sorted(set(raw) - names):
             raise FilterInvalid(f"Unknown filter {unknown[0]!r}; known are {', '.join(sorted(names))}.")
@@ -82,7 +84,7 @@ class DatasetFilter:
         ids = made.excluded_annotators
         if not isinstance(ids, list) or not all(isinstance(pk, int) and not isinstance(pk, bool) for pk in ids):
             raise FilterInvalid(f"excluded_annotators must be a list of annotator ids, got {ids!r}.")
-        if not isinstance(made.min_votes, int) or made.min_votes < 1:
+        if not isinstance(made.min_votes, int) or isinstance(made.min_votes, bool) or made.min_votes < 1:
             raise FilterInvalid(f"min_votes must be a whole number of 1 or more, got {made.min_votes!r}.")
         if not isinstance(made.min_p_chosen, int | float) or not 0.5 <= made.min_p_chosen <= 1:
             raise FilterInvalid(f"min_p_chosen must lie between 0.5 and 1, got {made.min_p_chosen!r}.")

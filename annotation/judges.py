@@ -22,7 +22,7 @@ def check_judge(protocol: str, parameters: dict[str, Any]) -> None:
     """Raises `JudgeInvalid` unless a judge can be made of these."""
     if protocol != "rubric":
         raise JudgeInvalid(f"protocol must be 'rubric', got {protocol!r}.")
-    if set(parameters) != {"strictness"} or parameters["strictness"] not in RUBRICS:
+    if set(parameters) != {"strictness"} or parameters["strictness"] not in list(RUBRICS):
         raise JudgeInvalid(f"A rubric judge has the parameter strictness ({' or '.join(RUBRICS)}), got {parameters!r}.")
 
 

@@ -190,6 +190,8 @@ def start_freeze(
         raise DatasetRefused(
             f"{workspace} already has a dataset called {name!r}; datasets never change, name a new one."
         )
+    if kind not in Dataset.Kind.values:
+        raise DatasetRefused(f"kind must be one of {', '.join(Dataset.Kind.values)}, got {kind!r}.")
     if bool(campaigns) == (prompt_set is not None):
         raise DatasetRefused("Name either campaigns (their judgments) or a prompt set (its reference answers).")
     if prompt_set is not None and kind != Dataset.Kind.DEMONSTRATIONS:
