@@ -1,4 +1,9 @@
-"""Settings that were tuned: each a function that returns a complete configuration. No torch here."""
+"""Complete settings as functions. No torch here: the web process reads them.
+
+The `starter_…` presets make the demonstration out of the starter prompts: a fresh model of two million parameters
+is taught until it still errs often, and preferences mend it. The `dialogues_…` presets train a fresh model on a
+few thousand imported dialogues.
+"""
 
 from __future__ import annotations
 
@@ -9,49 +14,138 @@ from training.algorithms.config import DPOConfig, FreshModelConfig, PPOConfig, R
 
 @dataclass(frozen=True, kw_only=True)
 class StarterSizes:
-    """How much of everything the starter pipeline makes. `pipeline/` reads these fields by name."""
+    """How much the demonstration generates, judges and measures."""
 
-    num_prompts: int = 6000  # starter prompts, held-out ones included
-    held_out_fraction: float = 0.3  # of the prompts, by fingerprint
-    num_candidate_prompts: int = 1200  # prompts that candidates are sampled for (of both splits)
-    num_completions: int = 4  # candidates a prompt, and completions in a ranking
+    num_prompts: int = 8_000  # starter prompts, demonstrations included
+    held_out_fraction: float = 0.3  # of the prompts, never trained on
+    num_candidate_prompts: int = 2_000  # of these get completions to judge, held-out ones among them
+    num_completions: int = 4  # candidates a prompt
     temperature: float = 1.0  # of the candidates
-    max_new_tokens: int = 24  # of candidates and held-out completions
-    max_pairs_per_prompt: int = 3  # pairwise comparisons of one prompt, at most
-    num_pairs: int | None = 1500  # pairwise comparisons in all, at most
-    num_rankings: int | None = 300  # rankings in all, at most
-    num_labeler_tasks: int = 20  # comparisons of each campaign that also want a person's judgment
-    num_eval_prompts: int = 600  # held-out prompts that the policies are compared on
-    num_eval_completions: int = 2  # a prompt and policy
-    eval_temperature: float = 1.0  # of the held-out completions
+    max_new_tokens: int = 16  # tokens a completion, stop token included
+    max_pairs_per_prompt: int = 2  # pairwise comparisons of one prompt's candidates
+    num_pairs: int = 3_000  # pairwise comparisons, at most
+    num_rankings: int = 200  # rankings of all candidates of a prompt, at most
+    num_labeler_tasks: int = 20  # comparisons of each campaign that want a person too
+    num_eval_prompts: int = 800  # held-out prompts in the evaluation of policies
+    num_eval_completions: int = 1  # completions a policy and prompt in the evaluation
+    eval_temperature: float = 1.0  # of these completions
 
 
 def starter_sft() -> SFTConfig:
-    """A small Llama that knows the kinds of instructions but still errs often."""
+    """A fresh model on the demonstrations, ended while it still errs often."""
     return SFTConfig(
-        fresh=FreshModelConfig(), batch_size=64, learning_rate=1e-3, num_epochs=2, eval_every=50, stop_at_exact=0.5
+        fresh=FreshModelConfig(vocab_size=512, context_tokens=256),
+        learning_rate=2e-3,
+        warmup_steps=50,
+        batch_size=32,
+        groups_by_length=False,
+        num_epochs=10,
+        max_steps=900,
+        max_prompt_tokens=96,
+        max_completion_tokens=24,
+        eval_every=100,
+        eval_examples=300,
+        stop_at_exact=0.5,
+        checkpoint_every=300,
+        log_every=5,
     )
 
 
 def starter_reward() -> RewardConfig:
-    return RewardConfig(batch_size=64, learning_rate=3e-4, num_epochs=2)
+    """A reward model on the judged pairs."""
+    return RewardConfig(
+        learning_rate=3e-4,
+        warmup_steps=10,
+        weight_decay=0.01,
+        batch_size=32,
+        groups_by_length=False,
+        num_epochs=2,
+        max_prompt_tokens=96,
+        max_completion_tokens=24,
+        eval_every=25,
+        eval_examples=400,
+        checkpoint_every=100,
+    )
 
 
 def starter_dpo() -> DPOConfig:
-    return DPOConfig(batch_size=64, learning_rate=1e-4, num_epochs=1)
+    """A policy on the same pairs."""
+    return DPOConfig(
+        learning_rate=2e-4,
+        warmup_steps=10,
+        beta=0.1,
+        batch_size=32,
+        groups_by_length=False,
+        num_epochs=2,
+        max_prompt_tokens=96,
+        max_completion_tokens=24,
+        eval_every=25,
+        eval_examples=400,
+        checkpoint_every=100,
+    )
 
 
 def starter_ppo() -> PPOConfig:
-    return PPOConfig(batch_size=128, learning_rate=1e-4, max_steps=20, max_completion_tokens=24)
+    """A policy against the reward model."""
+    return PPOConfig(
+        learning_rate=2e-4,
+        critic_learning_rate=3e-4,
+        warmup_steps=2,
+        final_learning_rate=0.3,
+        batch_size=192,
+        num_minibatches=4,
+        num_epochs=10,
+        max_steps=30,
+        max_prompt_tokens=96,
+        max_completion_tokens=16,
+        beta=0.03,
+        eval_every=10,
+        eval_examples=200,
+        checkpoint_every=10,
+    )
 
 
 def dialogues_sft() -> SFTConfig:
-    return SFTConfig(fresh=FreshModelConfig(vocab_size=4096), batch_size=32, learning_rate=1e-3)
+    """A fresh model on the preferred replies of imported dialogues."""
+    return SFTConfig(
+        fresh=FreshModelConfig(vocab_size=4_096, context_tokens=512),
+        learning_rate=2e-3,
+        warmup_steps=30,
+        batch_size=16,
+        num_epochs=2,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=50,
+        eval_examples=128,
+        checkpoint_every=100,
+    )
 
 
 def dialogues_reward() -> RewardConfig:
-    return RewardConfig(batch_size=32, learning_rate=3e-4)
+    """A reward model on imported dialogues."""
+    return RewardConfig(
+        learning_rate=1e-4,
+        warmup_steps=10,
+        weight_decay=0.01,
+        batch_size=16,
+        num_epochs=1,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=40,
+        checkpoint_every=100,
+    )
 
 
 def dialogues_dpo() -> DPOConfig:
-    return DPOConfig(batch_size=32, learning_rate=1e-4)
+    """A policy on imported dialogues."""
+    return DPOConfig(
+        learning_rate=5e-5,
+        warmup_steps=10,
+        beta=0.1,
+        batch_size=16,
+        num_epochs=1,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=40,
+        checkpoint_every=100,
+    )
