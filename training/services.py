@@ -14,6 +14,7 @@ from training.algorithms.config import InvalidConfiguration, config_fields, pars
 from training.models import Checkpoint, TrainingRun
 
 Algorithm = TrainingRun.Algorithm
+MAX_SEED = 2**63 - 1
 
 
 class TrainingRefused(ConcordError):
@@ -43,6 +44,8 @@ def start_training_run(
         complete = config_fields(parse_config(algorithm, config))
     except InvalidConfiguration as error:
         raise TrainingRefused(str(error)) from error
+    if not 0 <= seed <= MAX_SEED:
+        raise TrainingRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     _check_data(algorithm, dataset, prompt_set)
     _check_models(algorithm, init_model, reward_model)
     parts = (dataset, prompt_set, init_model, reward_model)
