@@ -66,6 +66,10 @@ class ApiViewSet(GenericViewSet[Any]):
             return rows.none()  # type: ignore[no-any-return] # the document is made without a user
         return rows.visible_to(self.request.user)  # type: ignore[no-any-return] # ours have it
 
+    def get_object(self) -> Any:
+        """The row of this address, if the user may read it; filters are for lists. Raises 404."""
+        return get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
+
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
         if self.action == "list" and self.list_serializer_class is not None:
             return self.list_serializer_class

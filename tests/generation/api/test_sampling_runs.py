@@ -1,0 +1,135 @@
+"""Sampling runs and completions over REST."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from generation.models import Completion
+from tests.conftest import Doorbell
+from tests.factory import Factory
+
+Api = Callable[..., APIClient]
+RUNS = "/api/v1/sampling-runs"
+
+
+def test_a_run_is_queued_with_its_arms_and_its_doorbell(
+    factory: Factory, api: Api, doorbells: list[Doorbell], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=2), factory.model()
+    arms = [{"model": model.pk, "num_completions": 3, "temperature": 0.7}]
+    body = {"workspace": factory.workspace().pk, "name": "first", "prompt_set": prompt_set.pk, "arms": arms, "seed": 7}
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = api(factory.dana()).post(RUNS, body)
+
+    shown = response.json()
+    assert response.status_code == 201
+    assert (shown["status"], shown["created_by"], shown["seed"]) == ("queued", "dana", 7)
+    assert shown["arms"] == [arms[0] | {"top_p": 1.0, "max_new_tokens": 256}]
+    assert doorbells == [Doorbell("generation.tasks.run_sampling", [shown["id"]], "gpu")]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"arms": []}, "arms"),
+        ({"arms": [{"num_completions": 4}]}, "arms"),
+        ({"arms": [{"model": 1, "temprature": 1}]}, "arms"),
+        ({"split": "half"}, "split"),
+        ({"seed": -1}, "seed"),
+        ({"seed": 2**63}, "seed"),
+        ({"max_prompts": 0}, "max_prompts"),
+    ],
+)
+def test_a_malformed_run_names_the_field(factory: Factory, api: Api, change: dict[str, Any], field: str) -> None:
+    body = {
+        "workspace": factory.workspace().pk,
+        "name": "x",
+        "prompt_set": factory.prompt_set(num_prompts=1).pk,
+        "arms": [{"model": factory.model().pk}],
+        **change,
+    }
+
+    response = api(factory.alice()).post(RUNS, body)
+
+    assert response.status_code == 400
+    assert response.json()["errors"].keys() == {field}
+
+
+def test_an_empty_prompt_set_is_refused_by_the_service(factory: Factory, api: Api) -> None:
+    body = {
+        "workspace": factory.workspace().pk,
+        "name": "x",
+        "prompt_set": factory.prompt_set().pk,
+        "arms": [{"model": factory.model().pk}],
+    }
+
+    response = api(factory.alice()).post(RUNS, body)
+
+    assert response.status_code == 422
+    assert "is empty; import prompts into it first" in response.json()["detail"]
+
+
+def test_a_prompt_set_of_another_workspace_does_not_exist(factory: Factory, api: Api) -> None:
+    foreign = factory.prompt_set(workspace=factory.workspace("Elsewhere"), num_prompts=1)
+    body = {
+        "workspace": factory.workspace().pk,
+        "name": "x",
+        "prompt_set": foreign.pk,
+        "arms": [{"model": factory.model().pk}],
+    }
+
+    response = api(factory.alice()).post(RUNS, body)
+
+    assert response.status_code == 400
+    assert response.json()["errors"].keys() == {"prompt_set"}
+
+
+def test_a_running_run_shows_progress_and_can_be_asked_to_stop(factory: Factory, api: Api) -> None:
+    run = factory.sampling_run(status="running")
+    client = api(factory.dana())
+
+    response = client.post(f"{RUNS}/{run.pk}/cancel")
+
+    assert response.json()["is_cancel_requested"] is True
+    assert (response.json()["status"], response.json()["progress"]) == ("running", 0.5)
+
+
+def test_an_ended_run_cannot_be_cancelled(factory: Factory, api: Api) -> None:
+    run = factory.sampling_run()
+
+    response = api(factory.dana()).post(f"{RUNS}/{run.pk}/cancel")
+
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:concord:illegal-transition"
+
+
+def test_completions_are_listed_with_their_provenance(factory: Factory, api: Api) -> None:
+    run = factory.sampling_run(num_completions=2)
+    first, second = run.completions.order_by("pk")[:2]
+    Completion.objects.filter(pk=second.pk).update(duplicate_of=first)
+    client = api(factory.dana())
+
+    everything = client.get(f"{RUNS}/{run.pk}/completions").json()
+    duplicates = client.get(f"{RUNS}/{run.pk}/completions?is_duplicate=true").json()
+    originals = client.get(f"{RUNS}/{run.pk}/completions?is_duplicate=false").json()
+
+    assert everything["count"] == 6
+    assert everything["results"][0]["model"] == run.arms.get().model_id
+    assert [row["id"] for row in duplicates["results"]] == [second.pk]
+    assert originals["count"] == 5
+
+
+def test_the_list_takes_a_fixed_number_of_queries(
+    factory: Factory, api: Api, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    for _ in range(5):
+        factory.sampling_run()
+    client = api(factory.alice())
+
+    with django_assert_max_num_queries(6):
+        assert client.get(RUNS).json()["count"] == 5
