@@ -60,7 +60,14 @@ function plot(name) {
     figure.dataset.name = name;
     root.append(figure);
   }
+  figure.setAttribute("role", "img");
+  figure.setAttribute("aria-label", inWords(name));
   window.Plotly.react(figure, traces(name), layout(name), { displaylogo: false, displayModeBar: false, responsive: true });
+}
+
+function inWords(name) {
+  const { x, y } = points(data.step.get(name) ?? data.evaluation.get(name) ?? data.evaluation.get(`held_out_${name}`));
+  return `${name.replaceAll("_", " ")}: ${y.length} points, ${y.at(-1).toPrecision(4)} at step ${x.at(-1)}`;
 }
 
 function traces(name) {

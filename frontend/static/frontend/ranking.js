@@ -58,9 +58,7 @@ export class RankingBar {
       if (item === undefined) return;
       event.dataTransfer.setData("text/plain", item);
       event.dataTransfer.effectAllowed = "move";
-      this.bar.classList.add("is-dragging");
     });
-    this.bar.addEventListener("dragend", () => this.bar.classList.remove("is-dragging"));
     this.bar.addEventListener("dragover", (event) => {
       const target = this.target(event);
       this.bar.querySelectorAll(".is-target").forEach((element) => element.classList.remove("is-target"));
@@ -75,7 +73,6 @@ export class RankingBar {
     const target = this.target(event);
     if (!target) return;
     event.preventDefault();
-    this.bar.classList.remove("is-dragging");
     const item = Number(event.dataTransfer.getData("text/plain"));
     this.selected = item;
     const { gap, tier } = target.dataset;
