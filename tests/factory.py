@@ -15,12 +15,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.models import Membership, User, Workspace
+from annotation import export
 from annotation import question as questions
 from annotation.models import (
     Annotator,
@@ -323,7 +322,7 @@ class Factory:
         if status != Job.Status.FINISHED:
             dataset.save()
         else:
-            _freeze(dataset, list(rows or preference_rows(8)))
+            _freeze(dataset, rows)
         dataset.campaigns.set(campaigns)
         return dataset
 
@@ -461,27 +460,49 @@ def preference_rows(num_rows: int) -> list[dict[str, Any]]:
     """Rows of a preference dataset, every fourth one held out."""
     return [
         {
-            "prompt": json.dumps([{"role": "user", "content": f"What is {n} plus 1?"}]),
+            **_prompt_columns(n),
             "chosen": str(n + 1),
             "rejected": str(n + 2),
+            "chosen_id": 2 * n + 1,
+            "rejected_id": 2 * n + 2,
+            "votes_chosen": 2,
+            "votes_rejected": 0,
+            "votes_tied": 0,
+            "p_chosen": 1.0,
             "weight": 1.0,
-            "split": "held_out" if n % 4 == 3 else "train",
-            "group_id": hashlib.sha256(str(n).encode()).hexdigest(),
+            "judgment_ids": [n + 1],
+            "annotators": ["somebody"],
         }
         for n in range(num_rows)
     ]
 
 
-def _freeze(dataset: Dataset, rows: list[dict[str, Any]]) -> None:
-    """Write both files of a finished dataset; the row needs its hash at once, so the folder's name comes first."""
+def demonstration_rows(num_rows: int) -> list[dict[str, Any]]:
+    """Rows of a dataset of demonstrations, every fourth one held out."""
+    return [
+        {**_prompt_columns(n), "completion": str(n + 1), "completion_id": None, "judgment_ids": []}
+        for n in range(num_rows)
+    ]
+
+
+def _prompt_columns(number: int) -> dict[str, Any]:
+    return {
+        "group_id": hashlib.sha256(str(number).encode()).hexdigest(),
+        "split": "held_out" if number % 4 == 3 else "train",
+        "prompt": json.dumps([{"role": "user", "content": f"What is {number} plus 1?"}]),
+    }
+
+
+def _freeze(dataset: Dataset, rows: Sequence[dict[str, Any]] | None) -> None:
+    """Write both files of a finished dataset; its folder is named by its id, so the row comes first, unfinished."""
     dataset.status = Job.Status.QUEUED
     dataset.save()
-    dataset.folder.mkdir(parents=True)
-    pq.write_table(pa.Table.from_pylist(rows), dataset.parquet_path)
-    dataset.jsonl_path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    if dataset.kind == Dataset.Kind.PREFERENCES:
+        rows, schema = rows or preference_rows(8), export.PREFERENCE_SCHEMA
+    else:
+        rows, schema = rows or demonstration_rows(8), export.DEMONSTRATION_SCHEMA
+    dataset.sha256, dataset.jsonl_sha256 = export.write_files(dataset.folder, rows, schema)
     dataset.status, dataset.num_rows = Job.Status.FINISHED, len(rows)
-    dataset.sha256 = hashlib.sha256(dataset.parquet_path.read_bytes()).hexdigest()
-    dataset.jsonl_sha256 = hashlib.sha256(dataset.jsonl_path.read_bytes()).hexdigest()
     dataset.save()
 
 
