@@ -23,8 +23,8 @@ class StarterSizes:
     temperature: float = 1.0  # of the candidates
     max_new_tokens: int = 16  # tokens a completion, stop token included
     max_pairs_per_prompt: int = 2  # pairwise comparisons of one prompt's candidates
-    num_pairs: int = 3_000  # pairwise comparisons, at most
-    num_rankings: int = 200  # rankings of all candidates of a prompt, at most
+    num_pairs: int | None = 3_000  # pairwise comparisons, at most
+    num_rankings: int | None = 200  # rankings of all candidates of a prompt, at most
     num_labeler_tasks: int = 20  # comparisons of each campaign that want a person too
     num_eval_prompts: int = 800  # held-out prompts in the evaluation of policies
     num_eval_completions: int = 1  # completions a policy and prompt in the evaluation
