@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -68,9 +70,8 @@ def _location(model: LanguageModel | None) -> str | None:
 
 def _write_data(run: TrainingRun, path: Path) -> None:
     table = _prompts_table(run) if run.dataset is None else _dataset_table(run)
-    scratch = path.with_suffix(".tmp")
-    pq.write_table(table, scratch, compression="zstd")
-    scratch.replace(path)
+    with _renamed_when_whole(path) as scratch:
+        pq.write_table(table, scratch, compression="zstd")
 
 
 def _dataset_table(run: TrainingRun) -> pa.Table:
@@ -100,10 +101,18 @@ def _prompts_table(run: TrainingRun) -> pa.Table:
 
 
 def _write_sealed(path: Path, text: str) -> None:
-    """Write and rename, so that the file is whole or absent."""
-    scratch = path.with_suffix(".tmp")
-    with scratch.open("w", encoding="utf-8") as file:
+    with _renamed_when_whole(path) as scratch, scratch.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    scratch.replace(path)
+
+
+@contextmanager
+def _renamed_when_whole(path: Path) -> Iterator[Path]:
+    """A scratch file that becomes `path` in the end; whatever goes wrong leaves neither."""
+    scratch = path.with_suffix(".tmp")
+    try:
+        yield scratch
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)

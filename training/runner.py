@@ -7,6 +7,7 @@ worker is killed, the kernel ends the process too; whoever claims the run next r
 import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from django.conf import settings
 
 from core.jobs import JobCancelled, JobFailed, StaleAttempt
 from training import recording, run_directory
+from training.algorithms.failures import is_disk_full
 from training.event_tail import EventTail
 from training.models import TrainingRun
 
@@ -29,12 +31,22 @@ GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
 LOCK_SECONDS = 60.0  # how long a dying predecessor may keep the run directory
 STOPPED_BY_SIGTERM = 143
 LOG_CHARACTERS = 16_000
+FULL_DISK_BYTES = 2**20  # with less free space than this, a process may be unable to write down why it failed
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 PASSED_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "MALLOC_", "TORCH_", "COVERAGE_", "COV_", "PYTHON")
 
 
 def train(run: TrainingRun) -> None:
     """Start or resume the training process and follow it to its end. Raises `JobFailed` with its own reason."""
+    try:
+        _train(run)
+    except OSError as error:
+        if not is_disk_full(error):
+            raise
+        raise _disk_full(run, str(error)) from error
+
+
+def _train(run: TrainingRun) -> None:
     sha256 = run_directory.prepare(run)
     if run.spec_sha256 != sha256:
         run.spec_sha256 = sha256
@@ -112,9 +124,8 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 def _failure(run: TrainingRun, exit_code: int) -> Exception:
     """The process's own account of why it ended, or what its exit code says."""
-    path = run.folder / "failure.json"
-    if path.exists():
-        reason = json.loads(path.read_text(encoding="utf-8"))
+    reason = _written_reason(run.folder / "failure.json")
+    if reason is not None:
         return JobFailed(reason["error"], failure_kind=reason["kind"], log_tail=_log_tail(run.folder))
     if exit_code == STOPPED_BY_SIGTERM:
         return JobFailed(
@@ -123,10 +134,29 @@ def _failure(run: TrainingRun, exit_code: int) -> Exception:
             log_tail=_log_tail(run.folder),
         )
     cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
+    if exit_code > 0 and shutil.disk_usage(run.folder).free < FULL_DISK_BYTES:
+        return _disk_full(run, f"the training process ended with {cause} and could not write down why")
     hint = " The kernel does that when memory runs out." if exit_code == -signal.SIGKILL else ""
     return JobFailed(
         f"The training process ended with {cause} and left no reason.{hint}",
         failure_kind="process-died",
+        log_tail=_log_tail(run.folder),
+    )
+
+
+def _written_reason(path: Path) -> dict[str, str] | None:
+    """What failure.json says; None if there is none, or only half of one."""
+    try:
+        reason: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return reason
+
+
+def _disk_full(run: TrainingRun, detail: str) -> JobFailed:
+    return JobFailed(
+        f"The disk of {run.folder} is full: {detail}. Free some space and start the run again.",
+        failure_kind="disk_full",
         log_tail=_log_tail(run.folder),
     )
 

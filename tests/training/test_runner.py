@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+from django.conf import LazySettings
+from django.conf import settings as configured
+from django.db import connection
+
+from core import jobs
+from core.jobs import JobFailed, StaleAttempt
+from core.models import Job
+from generation.engine_choice import open_engine
+from generation.engines.base import SamplingParameters
+from tests.factory import Factory
+from tests.training import tiny
+from training import run_directory, runner, services
+from training.models import Metric, TrainingRun
+
+
+@pytest.fixture(autouse=True)
+def runs_dir(settings: LazySettings, tmp_path: Path) -> Path:
+    settings.RUNS_DIR = tmp_path / "runs"
+    return tmp_path / "runs"
+
+
+def perform(run: TrainingRun) -> TrainingRun:
+    """Do the job as a worker would, whatever becomes of it."""
+    try:
+        jobs.perform(TrainingRun, run.pk, runner.train)
+    except JobFailed:
+        assert TrainingRun.objects.get(pk=run.pk).status == Job.Status.FAILED
+    run.refresh_from_db()
+    return run
+
+
+@contextmanager
+def in_background(run: TrainingRun) -> Iterator[None]:
+    """Do the job in a thread; whatever still runs at the end is killed."""
+
+    def body() -> None:
+        try:
+            perform(run)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    try:
+        yield
+        thread.join(tiny.SECONDS)
+        assert not thread.is_alive(), tiny.log_of(run)
+    finally:
+        TrainingRun.objects.filter(pk=run.pk, status="running").update(is_cancel_requested=True)
+        for process in tiny.trainers(run.folder):
+            process.kill()
+        thread.join()
+
+
+def claimed(run: TrainingRun) -> TrainingRun:
+    held = jobs.claim(TrainingRun, run.pk)
+    assert held is not None
+    return held
+
+
+# The real training process
+
+
+def test_a_run_leaves_metrics_samples_and_a_model_that_speaks(factory: Factory) -> None:
+    run = perform(tiny.sft_run(factory, num_epochs=2, max_steps=6, eval_every=3, checkpoint_every=4))
+    assert run.status == "finished", run.error
+    assert list(run.metrics.filter(kind="step").values_list("step", flat=True)) == [1, 2, 3, 4, 5, 6]
+    assert list(run.metrics.filter(kind="evaluation").values_list("step", flat=True)) == [0, 3, 6]
+    assert all("loss" in row.values for row in Metric.objects.filter(run=run, kind="step"))
+    assert run.sample_texts.exists()
+    assert list(run.checkpoints.values_list("step", "is_final")) == [(4, False), (6, True)]
+    assert (run.num_done, run.num_total, len(run.spec_sha256)) == (6, 6, 64)
+    model = services.publish_checkpoint(checkpoint=run.checkpoints.get(is_final=True), name="Tiny")
+    conversation = [{"role": "user", "content": "1 plus 1?"}]
+    parameters = SamplingParameters(max_new_tokens=4)
+    [(index, texts)] = open_engine(model).sample([conversation], num_completions=2, parameters=parameters)
+    assert (index, len(texts)) == (0, 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancelled_run_stops_with_a_checkpoint(factory: Factory) -> None:
+    run = tiny.sft_run(factory, **tiny.ENDLESS)
+    with in_background(run):
+        tiny.wait_for(lambda: run.metrics.filter(kind="step").exists(), run)
+        jobs.request_cancel(run)
+    run.refresh_from_db()
+    assert (run.status, run.failure_kind) == ("cancelled", "")
+    checkpoint = run.checkpoints.get()
+    assert not checkpoint.is_final
+    assert (checkpoint.folder / "model.safetensors").exists()
+    assert list(tiny.trainers(run.folder)) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_killed_process_goes_on_from_its_checkpoint(factory: Factory) -> None:
+    run = tiny.sft_run(factory, **{**tiny.ENDLESS, "max_steps": 300, "checkpoint_every": 30})
+    with in_background(run):
+        process = tiny.wait_for_trainer(run)
+        tiny.wait_for(lambda: run.checkpoints.exists(), run)
+        os.killpg(process.pid, signal.SIGKILL)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("finished", 1), tiny.log_of(run)
+    assert "Resumed from step-" in (run.folder / "events.jsonl").read_text()
+    steps = run.metrics.filter(kind="step").order_by("step").values_list("step", flat=True)
+    assert list(steps) == list(range(1, 301))
+    assert run.checkpoints.get(is_final=True).step == 300
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_training_process_knows_no_secret(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://:hidden-password@broker/0")
+    monkeypatch.setenv("OPENAI_API_KEY", "hidden-password")
+    run = tiny.sft_run(factory, **tiny.ENDLESS)
+    with in_background(run):
+        process = tiny.wait_for_trainer(run)
+        environment = process.environ()
+        jobs.request_cancel(run)
+    assert environment["PATH"] == os.environ["PATH"]
+    secret = {"DATABASE_URL", "SECRET_KEY", "CELERY_BROKER_URL", "OPENAI_API_KEY", "DJANGO_SETTINGS_MODULE"}
+    assert not secret & set(environment)
+    everything = "\n".join(environment.values())
+    for value in (configured.SECRET_KEY, os.environ["DATABASE_URL"], "hidden-password"):
+        assert value not in everything
+
+
+def test_data_changed_after_the_order_are_a_data_error(factory: Factory) -> None:
+    run = tiny.sft_run(factory)
+    run_directory.prepare(run)
+    with (run.folder / "data.parquet").open("ab") as file:
+        file.write(b"one byte more")
+    perform(run)
+    assert (run.status, run.failure_kind) == ("failed", "data_error")
+    assert "data.parquet has SHA-256" in run.error
+    assert not run.metrics.exists()
+
+
+def test_an_unknown_field_in_the_order_is_a_configuration_error(factory: Factory) -> None:
+    run = tiny.sft_run(factory)
+    run.config["learning_rat"] = 1.0
+    run.save(update_fields=["config"])
+    perform(run)
+    assert (run.status, run.failure_kind) == ("failed", "configuration")
+    assert "did you mean learning_rate" in run.error
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
+    """`small_disk(kilobytes)` is a disk of this size."""
+    path = tmp_path / "disk"
+    path.mkdir()
+
+    def mount(kilobytes: int) -> Path:
+        command = ["mount", "-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", str(path)]
+        if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
+            pytest.skip("a small disk can only be mounted by root")
+        return path
+
+    yield mount
+    if path.is_mount():
+        subprocess.run(["umount", str(path)], check=True)
+
+
+def test_a_disk_that_fills_up_is_named_and_leaves_no_half_checkpoint(
+    factory: Factory, small_disk: Callable[[int], Path], settings: LazySettings
+) -> None:
+    settings.RUNS_DIR = small_disk(64)
+    run = perform(tiny.sft_run(factory, max_steps=2))
+    assert (run.status, run.failure_kind) == ("failed", "disk_full")
+    assert "Free some space" in run.error
+    assert not run.checkpoints.exists()
+    assert list((run.folder / "checkpoints").iterdir()) == []
+
+
+def test_a_disk_without_room_for_the_data_is_named_too(
+    factory: Factory, small_disk: Callable[[int], Path], settings: LazySettings
+) -> None:
+    settings.RUNS_DIR = small_disk(4)
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind) == ("failed", "disk_full")
+    assert not {"spec.json", "spec.tmp", "data.tmp"} & {path.name for path in run.folder.iterdir()}
+
+
+# Programs that stand in for a training process that misbehaves
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """`trainer(script)` makes a shell script the training process; its working folder is `$3`, the run directory."""
+
+    def use(script: str) -> None:
+        path = tmp_path / "trainer"
+        path.write_text(f"#!/bin/sh\ncd $3\n{script}\n")
+        path.chmod(0o755)
+        monkeypatch.setattr(sys, "executable", str(path))
+
+    return use
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "words"),
+    [
+        ("echo trouble; exit 3", "process-died", "exit code 3"),
+        ("exit 143", "stopped", "start the run again to resume"),
+        (
+            """echo '{"kind": "not_a_number", "error": "The loss is nan."}' > failure.json; exit 1""",
+            "not_a_number",
+            "nan",
+        ),
+    ],
+)
+def test_an_end_without_success_says_why(
+    factory: Factory, trainer: Callable[[str], None], script: str, kind: str, words: str
+) -> None:
+    trainer(script)
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind) == ("failed", kind)
+    assert words in run.error
+    assert ("trouble" in run.log_tail) == ("trouble" in script)
+
+
+def test_a_disk_too_full_to_say_so_is_named_all_the_same(
+    factory: Factory, trainer: Callable[[str], None], small_disk: Callable[[int], Path], settings: LazySettings
+) -> None:
+    settings.RUNS_DIR = small_disk(64)
+    trainer(": > failure.json; cat /dev/zero > fill; exit 1")
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind) == ("failed", "disk_full")
+
+
+def test_a_process_that_is_always_killed_is_given_up(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer("echo start; kill -9 $$")
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind) == ("failed", "process-died")
+    assert "signal 9" in run.error
+    assert run.log_tail == "start\n" * (1 + runner.MAX_RESTARTS)
+
+
+def test_a_failure_of_an_earlier_attempt_is_forgotten(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer("test ! -e failure.json")
+    run = tiny.sft_run(factory)
+    run.folder.mkdir(parents=True)
+    (run.folder / "failure.json").write_text('{"kind": "disk_full", "error": "The disk was full."}')
+    assert perform(run).status == "finished"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_process_deaf_to_sigterm_is_killed_in_the_end(
+    factory: Factory, trainer: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "GRACE_SECONDS", 0.2)
+    trainer("trap '' TERM; touch deaf; while true; do sleep 0.1; done")
+    run = tiny.sft_run(factory)
+    with in_background(run):
+        tiny.wait_for((run.folder / "deaf").exists, run)
+        jobs.request_cancel(run)
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_run_given_to_another_worker_ends_the_whole_process_tree(
+    factory: Factory, trainer: Callable[[str], None]
+) -> None:
+    trainer("sleep 1000 & echo $! > child.tmp; mv child.tmp child; wait")
+    run = tiny.sft_run(factory)
+    with in_background(run):
+        tiny.wait_for((run.folder / "child").exists, run)
+        child = psutil.Process(int((run.folder / "child").read_text()))
+        TrainingRun.objects.filter(pk=run.pk).update(attempt=2)
+    tiny.wait_for(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE, run)
+    run.refresh_from_db()
+    assert (run.status, run.attempt) == ("running", 2)
+
+
+def test_two_workers_never_train_in_one_directory(
+    factory: Factory, trainer: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "LOCK_SECONDS", 0.0)
+    trainer("touch started")
+    run = claimed(tiny.sft_run(factory))
+    run.folder.mkdir(parents=True)
+    with (run.folder / ".lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(StaleAttempt, match="still trains"):
+            runner.train(run)
+    assert not (run.folder / "started").exists()
+
+
+def test_torn_lines_and_nul_bytes_in_the_log_do_no_harm(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer(r"printf 'a\000b\377\n'")
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.log_tail) == ("finished", "ab\ufffd\n")
