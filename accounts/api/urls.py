@@ -7,7 +7,7 @@ from accounts.api.viewsets import LIST, MANY, ONE
 
 urlpatterns = [
     path("tokens", TokenViewSet.as_view(MANY), name="api-tokens"),
-    path("tokens/<str:pk>", TokenViewSet.as_view({"delete": "destroy"}), name="api-token"),
+    path("tokens/<str:token_id>", TokenViewSet.as_view({"delete": "destroy"}), name="api-token"),
     path("workspaces", WorkspaceViewSet.as_view(LIST), name="api-workspaces"),
     path("workspaces/<int:pk>", WorkspaceViewSet.as_view(ONE), name="api-workspace"),
 ]

@@ -66,9 +66,9 @@ class TokenViewSet(ApiViewSet):
         return Response(shown, status=status.HTTP_201_CREATED)
 
     @extend_schema(responses={204: None})
-    def destroy(self, request: Request, pk: str) -> Response:
+    def destroy(self, request: Request, token_id: str) -> Response:
         """Revoke a token by its id."""
-        get_object_or_404(self.get_queryset(), token_key=pk).delete()
+        get_object_or_404(self.get_queryset(), token_key=token_id).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
