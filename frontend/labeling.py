@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
+from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgment, Slot
 from annotation.question import Question
 from frontend.choices import Choice, pairwise_choices
 
@@ -61,17 +61,17 @@ class WaitingCampaign:
     pause_reason: str  # why this person is not served; empty if they are
 
 
-def build_task(slot: Slot, *, now: datetime) -> Task:
-    """The task of a leased slot: the replies in the order in which this annotator shall see them."""
-    question = Question.from_json(slot.campaign.question)
-    texts = slot.comparison.candidates.order_by("position").values_list("completion__text", flat=True)
-    by_position = list(texts)
+def build_task(slot: Slot, campaign: Campaign, *, now: datetime) -> Task:
+    """The task of a leased slot of the campaign: the replies in the order in which this annotator shall see them."""
+    question = Question.from_json(campaign.question)
+    comparison = Comparison.objects.select_related("prompt").get(pk=slot.comparison_id)
+    by_position = list(comparison.candidates.order_by("position").values_list("completion__text", flat=True))
     names = PAIRWISE_NAMES if question.kind == "pairwise" else "123456789"
     replies = [
         Reply(place=place, name=names[place], text=by_position[position])
         for place, position in enumerate(slot.display_order)
     ]
-    messages: list[dict[str, str]] = slot.comparison.prompt.messages
+    messages: list[dict[str, str]] = comparison.prompt.messages
     return Task(
         slot=slot,
         question=question,

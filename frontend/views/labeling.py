@@ -78,7 +78,7 @@ def _next_task(enrolment: Enrolment) -> dict[str, Any]:
     context: dict[str, Any] = {"campaign": campaign, "day": labeling.day_of(annotator)}
     if slot is None:
         return {**context, "task": None, "reason": queue.why_nothing(campaign=campaign, annotator=annotator, now=now)}
-    return {**context, "task": labeling.build_task(slot, now=now)}
+    return {**context, "task": labeling.build_task(slot, campaign, now=now)}
 
 
 def _answer(request: SignedInRequest) -> dict[str, Any]:
