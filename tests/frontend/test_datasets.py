@@ -1,6 +1,7 @@
 """Dataset pages and downloads."""
 
 import hashlib
+import json
 
 import pytest
 from django.http import FileResponse
@@ -34,7 +35,8 @@ def test_the_page_shows_hash_counts_lineage_and_first_rows(factory: Factory, bro
 
 
 def test_demonstrations_are_previewed_too(factory: Factory, browse: Browse) -> None:
-    rows = [{"prompt": [{"role": "user", "content": "Say hi"}], "completion": "hi there", "split": "train"}]
+    messages = json.dumps([{"role": "user", "content": "Say hi"}])
+    rows = [{"prompt": messages, "completion": "hi there", "split": "train"}]
     dataset = factory.dataset(kind="demonstrations", rows=rows)
 
     page = browse(factory.alice()).get(f"/datasets/{dataset.pk}/").content.decode()
