@@ -58,6 +58,7 @@ class JobViewSet(ApiViewSet):
 
     @extend_schema(request=None)
     def cancel(self, request: Request, pk: int) -> Response:
+        """Cancel it: at once if it waits, after its current step if it runs."""
         job = self.get_object()
         access.require_engineer(request.user, self.workspace_of(job))
         jobs.request_cancel(job)

@@ -55,7 +55,10 @@ class TokenViewSet(ApiViewSet):
 
     @extend_schema(request=TokenInput, responses={201: NewTokenSerializer}, auth=[])
     def create(self, request: Request) -> Response:
-        """Exchange user name and password for a token. Ten attempts a minute for one name."""
+        """Exchange a user name and password for a token.
+
+        Ten attempts a minute are answered for one name.
+        """
         wanted = self.read_input(TokenInput)
         user = authenticate(request, username=wanted["username"], password=wanted["password"])
         if not isinstance(user, User):
@@ -67,7 +70,7 @@ class TokenViewSet(ApiViewSet):
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, token_id: str) -> Response:
-        """Revoke a token by its id."""
+        """Revoke a token."""
         get_object_or_404(self.get_queryset(), token_key=token_id).delete()
         return Response(status=status.HTTP_204_NO_CONTENT)
 

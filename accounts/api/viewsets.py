@@ -19,6 +19,7 @@ from accounts.api.authentication import ApiTokenAuthentication
 from accounts.api.fields import InputSerializer
 from accounts.api.listing import AllowListedListing, Filter, Pages
 from accounts.api.parsers import JsonParser
+from accounts.api.schema import ApiSchema
 from accounts.models import User
 
 # Which method does what, for the address tables.
@@ -53,6 +54,7 @@ class ApiViewSet(GenericViewSet[Any]):
     parser_classes = [JsonParser]
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
+    schema = ApiSchema()
     filter_backends = [AllowListedListing]
     pagination_class = Pages
     list_serializer_class: ClassVar[type[BaseSerializer[Any]] | None] = None

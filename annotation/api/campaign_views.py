@@ -48,7 +48,7 @@ class CampaignViewSet(ApiViewSet):
 
     @extend_schema(request=CampaignInput, responses={201: CampaignSerializer})
     def create(self, request: Request) -> Response:
-        """A campaign in draft: add comparisons, enrol annotators, then open it."""
+        """Create a campaign in draft: add comparisons, enrol annotators, then open it."""
         wanted = self.read_input(CampaignInput)
         access.require_manager(self.user, wanted["workspace"])
         campaign = services.create_campaign(**wanted, user=self.user)
@@ -56,17 +56,17 @@ class CampaignViewSet(ApiViewSet):
 
     @extend_schema(request=None)
     def open(self, request: Request, pk: int) -> Response:
-        """Serve its slots."""
+        """Open it: serve its slots."""
         return self._move(Campaign.Status.OPEN)
 
     @extend_schema(request=None)
     def pause(self, request: Request, pk: int) -> Response:
-        """Take answers to leased slots, and serve nothing new."""
+        """Pause it: take answers to leased slots, and serve nothing new."""
         return self._move(Campaign.Status.PAUSED)
 
     @extend_schema(request=None)
     def close(self, request: Request, pk: int) -> Response:
-        """End it for good."""
+        """Close it for good."""
         return self._move(Campaign.Status.CLOSED)
 
     @extend_schema(responses=AgreementSerializer)
@@ -105,7 +105,10 @@ class ComparisonViewSet(OfCampaignViewSet):
 
     @extend_schema(request=ComparisonsInput, responses={201: NumAddedSerializer})
     def create(self, request: Request, campaign: int) -> Response:
-        """Compare the completions of a sampling run. Adding the same run again adds nothing twice."""
+        """Compare the completions of a sampling run.
+
+        Adding the same run again adds nothing twice.
+        """
         target = self.parent(Campaign, campaign)
         access.require_manager(self.user, target.workspace)
         num_added = services.add_comparisons(campaign=target, **self.read_input(ComparisonsInput))
@@ -130,7 +133,10 @@ class EnrolmentViewSet(OfCampaignViewSet):
 
     @extend_schema(request=EnrolmentInput, responses={201: EnrolmentSerializer})
     def create(self, request: Request, campaign: int) -> Response:
-        """Enrol an annotator, or a member of the workspace by user name. Enrolling again lifts a pause."""
+        """Enrol an annotator, or a member of the workspace by user name.
+
+        Enrolling again lifts a pause.
+        """
         target = self.parent(Campaign, campaign)
         access.require_manager(self.user, target.workspace)
         wanted = self.read_input(EnrolmentInput)
@@ -173,7 +179,10 @@ class AnnotatorViewSet(ApiViewSet):
 
     @extend_schema(request=JudgeInput, responses={201: AnnotatorSerializer})
     def create(self, request: Request) -> Response:
-        """Create a judge. People become annotators when they are enrolled."""
+        """Create a judge.
+
+        People become annotators when they are enrolled.
+        """
         wanted = self.read_input(JudgeInput)
         access.require_manager(self.user, wanted["workspace"])
         return self.created(services.create_judge(**wanted))
@@ -197,6 +206,7 @@ class JudgingRunViewSet(JobViewSet):
 
     @extend_schema(request=JudgingRunInput, responses={201: JudgingRunSerializer})
     def create(self, request: Request) -> Response:
+        """Start a judging run."""
         wanted = self.read_input(JudgingRunInput)
         access.require_manager(self.user, wanted["campaign"].workspace)
         return self.created(services.start_judging_run(**wanted, user=self.user))

@@ -40,7 +40,10 @@ class DatasetViewSet(JobViewSet):
 
     @extend_schema(request=DatasetInput, responses={201: DatasetSerializer})
     def create(self, request: Request) -> Response:
-        """Freeze a dataset; it can be downloaded once its status is finished."""
+        """Freeze a dataset.
+
+        It can be downloaded once its status is finished.
+        """
         wanted = self.read_input(DatasetInput)
         access.require_engineer(self.user, wanted["workspace"])
         dataset = services.start_freeze(**wanted, user=self.user)
@@ -68,7 +71,10 @@ class DatasetViewSet(JobViewSet):
         },
     )
     def download(self, request: Request, pk: int) -> HttpResponseBase:
-        """The whole file, streamed. Its ETag is the file's SHA-256."""
+        """Download the whole file.
+
+        It is streamed, and its ETag is the file's SHA-256.
+        """
         dataset = self.get_object()
         return dataset_files.download(request._request, dataset, self.read_query(DownloadQuery)["format"])
 
@@ -87,7 +93,10 @@ class PairImportViewSet(ApiViewSet):
         responses={201: PairImportSerializer},
     )
     def create(self, request: Request) -> Response:
-        """Import JSON Lines in the hh-rlhf or TRL layout as a closed campaign: all or nothing, and once only."""
+        """Import preference pairs as JSON Lines.
+
+        The hh-rlhf or TRL layout becomes a closed campaign: all or nothing, and importing it again adds nothing.
+        """
         wanted = self.read_query(PairImportQuery)
         access.require_manager(self.user, wanted["workspace"])
         is_skipping = wanted.pop("skip_malformed")

@@ -60,7 +60,7 @@ class NextTaskViewSet(ApiViewSet):
     serializer_class = NextTaskSerializer
 
     def retrieve(self, request: Request, pk: int) -> Response:
-        """The task that the user holds, if any. Nothing is claimed."""
+        """Show the task that the user holds, if any; nothing is claimed."""
         campaign, annotator = self._place(pk)
         return self._answer(campaign, annotator, campaign.slots.open_lease_of(annotator.pk).first())
 
@@ -92,7 +92,10 @@ class SlotViewSet(ApiViewSet):
 
     @extend_schema(request=JudgmentInput, responses={201: ReceiptSerializer})
     def judge(self, request: Request, pk: int) -> Response:
-        """Answer a leased slot. 409 if the lease has been lost, 422 if the answer breaks a rule of the question."""
+        """Answer a leased slot.
+
+        409 if the lease has been lost, 422 if the answer breaks a rule of the question.
+        """
         annotator = self._annotator(pk)
         judgment = queue.submit_judgment(slot_id=pk, annotator=annotator, **self.read_input(JudgmentInput))
         if judgment.slot_id != pk:

@@ -27,6 +27,7 @@ class EvaluationViewSet(JobViewSet):
 
     @extend_schema(request=EvaluationInput, responses={201: EvaluationSerializer})
     def create(self, request: Request) -> Response:
+        """Start an evaluation."""
         wanted = self.read_input(EvaluationInput)
         access.require_engineer(self.user, wanted["workspace"])
         run = services.start_evaluation(**wanted, user=self.user)

@@ -39,6 +39,7 @@ class PromptSetViewSet(ApiViewSet):
 
     @extend_schema(request=PromptSetInput, responses={201: PromptSetSerializer})
     def create(self, request: Request) -> Response:
+        """Create an empty prompt set."""
         wanted = self.read_input(PromptSetInput)
         access.require_manager(self.user, wanted["workspace"])
         prompt_set = services.create_prompt_set(**wanted)
@@ -68,9 +69,10 @@ class PromptViewSet(ApiViewSet):
         responses=ImportReportSerializer,
     )
     def create(self, request: Request, prompt_set: int) -> Response:
-        """Import prompts as JSON Lines: `{"messages": […]}` or `{"prompt": "…"}`, with `reference` and `tags` if known.
+        """Import prompts as JSON Lines.
 
-        All lines or none. Prompts that the set has already are counted and passed over.
+        `{"messages": […]}` or `{"prompt": "…"}`, with `reference` and `tags` if known. All lines or none; prompts that
+        the set has already are counted and passed over.
         """
         target = self.parent(PromptSet, prompt_set)
         access.require_manager(self.user, target.workspace)
@@ -94,7 +96,10 @@ class ModelViewSet(ApiViewSet):
 
     @extend_schema(request=ModelInput, responses={201: ModelSerializer})
     def create(self, request: Request) -> Response:
-        """Register a model. A served model's address must be public or allow-listed by the operator."""
+        """Register a model.
+
+        A served model's address must be public or allow-listed by the operator.
+        """
         wanted = self.read_input(ModelInput)
         access.require_manager(self.user, wanted["workspace"])
         return self.created(services.register_model(**wanted))
@@ -109,6 +114,7 @@ class SamplingRunViewSet(JobViewSet):
 
     @extend_schema(request=SamplingRunInput, responses={201: SamplingRunSerializer})
     def create(self, request: Request) -> Response:
+        """Start a sampling run."""
         wanted = self.read_input(SamplingRunInput)
         access.require_engineer(self.user, wanted["workspace"])
         arms = [ArmSpec(**arm) for arm in wanted.pop("arms")]

@@ -28,6 +28,7 @@ class PipelineViewSet(ApiViewSet):
 
     @extend_schema(request=PipelineInput, responses={201: PipelineSerializer})
     def create(self, request: Request) -> Response:
+        """Start a pipeline."""
         wanted = self.read_input(PipelineInput)
         workspace, name = wanted.pop("workspace"), wanted.pop("name")
         access.require_manager(self.user, workspace)
@@ -36,7 +37,7 @@ class PipelineViewSet(ApiViewSet):
 
     @extend_schema(request=None)
     def cancel(self, request: Request, pk: int) -> Response:
-        """Stop it, and the jobs of its running step."""
+        """Cancel it, and the jobs of its running step."""
         run = self.get_object()
         access.require_manager(self.user, run.workspace)
         services.cancel_pipeline(pipeline_run=run)

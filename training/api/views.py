@@ -40,6 +40,7 @@ class TrainingRunViewSet(JobViewSet):
 
     @extend_schema(request=TrainingRunInput, responses={201: TrainingRunSerializer})
     def create(self, request: Request) -> Response:
+        """Start a training run."""
         wanted = self.read_input(TrainingRunInput)
         access.require_engineer(self.user, wanted["workspace"])
         return self.created(services.start_training_run(**wanted, user=self.user))
@@ -59,7 +60,10 @@ class OfRunViewSet(ApiViewSet):
 
 
 class MetricViewSet(OfRunViewSet):
-    """The metrics of a run, oldest first. Poll with `since`, the last step that you have."""
+    """The metrics of a run, oldest first.
+
+    Poll with `since`, the last step that you have.
+    """
 
     queryset = Metric.objects.order_by("step", "pk")
     serializer_class = MetricSerializer
@@ -86,7 +90,10 @@ class CheckpointViewSet(OfRunViewSet):
 
     @extend_schema(request=PublishInput, responses={201: ModelSerializer})
     def publish(self, request: Request, pk: int) -> Response:
-        """Make a checkpoint a language model. Publishing it again gives the same one."""
+        """Make a checkpoint a language model.
+
+        Publishing it again gives the same one.
+        """
         checkpoint = self.parent(Checkpoint, pk)
         access.require_engineer(self.user, checkpoint.run.workspace)
         model = services.publish_checkpoint(checkpoint=checkpoint, **self.read_input(PublishInput))
