@@ -1,6 +1,9 @@
 """The Celery application: `celery -A config.celery worker -Q light`."""
 
 import os
+import signal
+from types import FrameType
+from typing import Any
 
 from core.embedded import provide_environment
 
@@ -8,7 +11,18 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 provide_environment()
 
 from celery import Celery  # noqa: E402 -- the environment must be complete before settings are read
+from celery.signals import worker_process_init  # noqa: E402
 
 app = Celery("concord")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+
+@worker_process_init.connect
+def stop_in_order(**kwargs: Any) -> None:
+    """A pool process that is told to go raises SystemExit, so that its job is handed back instead of lost."""
+    signal.signal(signal.SIGTERM, _raise_system_exit)
+
+
+def _raise_system_exit(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)

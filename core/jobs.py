@@ -140,6 +140,9 @@ def perform(model: type[J], pk: int, runner: Callable[[J], None]) -> None:
         log.warning("%s", error)
     except JobCancelled:
         _end(job, status=Job.Status.CANCELLED)
+    except (SystemExit, KeyboardInterrupt):  # the worker is being shut down
+        _hand_back(job)
+        raise
     except JobFailed as error:
         fail(job, failure_kind=error.failure_kind, error=error.detail, log_tail=error.log_tail)
         raise
@@ -208,14 +211,21 @@ def _give_away(job: Job, *, now: datetime) -> int:
     rows = _held_by(job).filter(heartbeat_at=job.heartbeat_at)
     if job.is_cancel_requested:
         return rows.update(status=Job.Status.CANCELLED, finished_at=now)
-    if job.attempt >= settings.JOB_MAX_ATTEMPTS:
-        error = f"{job.attempt} workers in a row stopped without a word ({job.claimed_by} was the last)."
+    if job.num_lost + 1 >= settings.JOB_MAX_ATTEMPTS:
+        error = f"{job.num_lost + 1} workers stopped without a word ({job.claimed_by} was the last)."
         return rows.update(status=Job.Status.FAILED, failure_kind="worker-lost", error=error, finished_at=now)
-    moved = rows.update(status=Job.Status.QUEUED, queued_at=now)
+    moved = rows.update(status=Job.Status.QUEUED, queued_at=now, num_lost=F("num_lost") + 1)
     if moved:
         log.warning("%s %s lost its worker %s: queued again", job._meta.label, job.pk, job.claimed_by)
         transaction.on_commit(lambda: ring(job))
     return moved
+
+
+def _hand_back(job: Job) -> None:
+    """Let another worker go on at once."""
+    if _held_by(job).update(status=Job.Status.QUEUED, queued_at=timezone.now()):
+        log.info("%s %s is handed back: this worker stops", job._meta.label, job.pk)
+        ring(job)
 
 
 def _end(job: Job, *, status: Job.Status, **changes: object) -> None:

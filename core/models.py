@@ -21,6 +21,7 @@ class Job(models.Model):
     status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED, db_index=True)
     claimed_by = models.CharField(max_length=120, blank=True)  # host:pid of the worker
     attempt = models.PositiveIntegerField(default=0)  # the fencing token: writes of an older attempt are refused
+    num_lost = models.PositiveIntegerField(default=0)  # attempts whose worker stopped without a word
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     num_done = models.PositiveBigIntegerField(default=0)
     num_total = models.PositiveBigIntegerField(default=0)  # 0: not yet known

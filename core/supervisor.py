@@ -38,6 +38,7 @@ class Program:
 
     name: str
     command: Sequence[str]
+    stop_signal: signal.Signals = signal.SIGTERM
 
 
 def programs(*, port: int, num_light: int = 2) -> list[Program]:
@@ -47,8 +48,17 @@ def programs(*, port: int, num_light: int = 2) -> list[Program]:
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     return [
         Program(name="web", command=[*gunicorn, f"--bind=127.0.0.1:{port}"]),
-        Program(name="light", command=[*worker, "-Qlight", f"--concurrency={num_light}", "--hostname=light@%h"]),
-        Program(name="gpu", command=[*worker, "-Qgpu", "--concurrency=1", "--hostname=gpu@%h"]),
+        # SIGQUIT: do not wait for running jobs, which may take hours; they are handed back and resumed later.
+        Program(
+            name="light",
+            command=[*worker, "-Qlight", f"--concurrency={num_light}", "--hostname=light@%h"],
+            stop_signal=signal.SIGQUIT,
+        ),
+        Program(
+            name="gpu",
+            command=[*worker, "-Qgpu", "--concurrency=1", "--hostname=gpu@%h"],
+            stop_signal=signal.SIGQUIT,
+        ),
         Program(name="beat", command=[*celery, "beat", "--loglevel=WARNING"]),
     ]
 
@@ -141,16 +151,15 @@ class Supervisor:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """SIGTERM to all, then SIGKILL to the groups of those that do not listen."""
-        for process in self._running.values():
-            if process.poll() is None:
-                process.terminate()
+        """Ask all to stop, then SIGKILL the groups of those that do not listen."""
+        for program in self._wanted:
+            process = self._running.get(program.name)
+            if process is not None and process.poll() is None:
+                process.send_signal(program.stop_signal)
         deadline = time.monotonic() + GRACE_SECONDS
         for process in self._running.values():
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                pass
             _kill_group(process)
             process.wait()
         for log in self._logs:

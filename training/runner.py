@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -28,6 +28,7 @@ from training.models import TrainingRun
 POLL_SECONDS = 0.5
 MAX_RESTARTS = 2  # of a process that something killed
 GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
+SHUTDOWN_SECONDS = 10.0  # the same when the worker itself has to go
 LOCK_SECONDS = 60.0  # how long a dying predecessor may keep the run directory
 STOPPED_BY_SIGTERM = 143
 LOG_CHARACTERS = 16_000
@@ -67,8 +68,11 @@ def _run_once(run: TrainingRun, tail: EventTail, lock: IO[bytes], log: IO[bytes]
     process = _start(run.folder, lock, log)
     try:
         return _follow(run, process, tail)
-    except BaseException:
+    except StaleAttempt:
         _kill(process)
+        raise
+    except BaseException:  # this worker stops or stumbles: let the process save what it has
+        _stop(process)
         raise
 
 
@@ -114,11 +118,18 @@ def _ask_to_stop(process: subprocess.Popen[bytes]) -> float:
     return time.monotonic() + GRACE_SECONDS
 
 
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    """SIGTERM, and SIGKILL if it does not end within the grace of a worker that is being shut down."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=SHUTDOWN_SECONDS)
+    _kill(process)
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
     process.wait()
 
 

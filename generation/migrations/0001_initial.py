@@ -70,6 +70,7 @@ class Migration(migrations.Migration):
                 ('status', models.CharField(choices=[('queued', 'Queued'), ('running', 'Running'), ('finished', 'Finished'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], db_index=True, default='queued', max_length=12)),
                 ('claimed_by', models.CharField(blank=True, max_length=120)),
                 ('attempt', models.PositiveIntegerField(default=0)),
+                ('num_lost', models.PositiveIntegerField(default=0)),
                 ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
                 ('num_done', models.PositiveBigIntegerField(default=0)),
                 ('num_total', models.PositiveBigIntegerField(default=0)),
