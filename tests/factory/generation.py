@@ -1,0 +1,119 @@
+"""Prompts, models and completions for tests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from accounts.models import Workspace
+from core.models import Job
+from generation import services as generation
+from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from tests.factory.columns import job_columns
+from tests.factory.people import People
+
+
+class Generation(People):
+    """Rows of the generation app."""
+
+    def prompt_set(
+        self, name: str | None = None, *, num_prompts: int = 0, workspace: Workspace | None = None, **fields: Any
+    ) -> PromptSet:
+        """A prompt set, with `num_prompts` prompts."""
+        prompt_set = generation.create_prompt_set(
+            workspace=workspace or self.workspace(), name=name or self._name("prompts"), **fields
+        )
+        self.prompts(prompt_set, num_prompts)
+        return prompt_set
+
+    def prompts(self, prompt_set: PromptSet, num_prompts: int) -> list[Prompt]:
+        """New one-turn prompts of the set."""
+        numbers = [next(self._numbers) for _ in range(num_prompts)]
+        if numbers:
+            lines = [json.dumps({"prompt": f"What is {n} plus 1?", "reference": str(n + 1)}) for n in numbers]
+            generation.import_prompts(prompt_set=prompt_set, lines=lines)
+        return list(prompt_set.prompts.order_by("-pk")[:num_prompts])[::-1]
+
+    def prompt(self, prompt_set: PromptSet | None = None) -> Prompt:
+        return self.prompts(prompt_set or self.prompt_set(), 1)[0]
+
+    def model(
+        self,
+        name: str | None = None,
+        *,
+        kind: str = LanguageModel.Kind.POLICY,
+        location: str | Path | None = None,
+        workspace: Workspace | None = None,
+        **fields: Any,
+    ) -> LanguageModel:
+        """A registered model; its folder need not exist."""
+        name = name or self._name("model")
+        fields.setdefault("source", LanguageModel.Source.FOLDER)
+        return LanguageModel.objects.create(
+            workspace=workspace or self.workspace(),
+            name=name,
+            kind=kind,
+            location=str(location or f"/x/{name}"),
+            **fields,
+        )
+
+    def sampling_run(
+        self,
+        prompt_set: PromptSet | None = None,
+        *,
+        models: Sequence[LanguageModel] | None = None,
+        num_completions: int = 2,
+        status: str = Job.Status.FINISHED,
+        split: str = SamplingRun.Split.ALL,
+    ) -> SamplingRun:
+        """A sampling run of the set's prompts; a finished one has its completions, all different."""
+        prompt_set = prompt_set or self.prompt_set(num_prompts=3)
+        run = SamplingRun.objects.create(
+            workspace=prompt_set.workspace,
+            name=self._name("sampling"),
+            prompt_set=prompt_set,
+            split=split,
+            **job_columns(status),
+        )
+        for model in models or [self.model(workspace=prompt_set.workspace)]:
+            SamplingArm.objects.create(run=run, model=model, num_completions=num_completions)
+            if status == Job.Status.FINISHED:
+                self._sample(run, model, num_completions)
+        return run
+
+    def completions(
+        self,
+        prompt: Prompt,
+        texts: Sequence[str] = ("a good reply", "a poor reply"),
+        *,
+        model: LanguageModel | None = None,
+    ) -> list[Completion]:
+        """Completions of one prompt with these texts: sampled if a model is given, imported otherwise."""
+        if model is None:
+            return [
+                Completion.objects.create(prompt=prompt, origin=Completion.Origin.IMPORTED, index=index, text=text)
+                for index, text in enumerate(texts)
+            ]
+        run = self.sampling_run(prompt.prompt_set, models=[model], status=Job.Status.RUNNING)
+        return [self._completion(run, prompt, model, index=index, text=text) for index, text in enumerate(texts)]
+
+    def _sample(self, run: SamplingRun, model: LanguageModel, num_completions: int) -> None:
+        for prompt in run.prompt_set.prompts.in_split(run.split, held_out_fraction=run.prompt_set.held_out_fraction):
+            for index in range(num_completions):
+                self._completion(run, prompt, model, index=index, text=f"It is {next(self._numbers)}.")
+
+    def _completion(
+        self, run: SamplingRun, prompt: Prompt, model: LanguageModel, *, index: int, text: str
+    ) -> Completion:
+        return Completion.objects.create(
+            prompt=prompt,
+            origin=Completion.Origin.SAMPLED,
+            sampling_run=run,
+            model=model,
+            index=index,
+            text=text,
+            finish_reason="stop",
+            num_tokens=4,
+        )

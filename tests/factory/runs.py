@@ -1,0 +1,128 @@
+"""Training, evaluations and pipelines for tests."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from accounts.models import Workspace
+from annotation.models import Dataset
+from core.models import Job
+from evaluation.models import EvaluationResult, EvaluationRun
+from generation.models import LanguageModel
+from pipeline.models import PipelineRun, PipelineStep
+from tests.factory.annotation import Annotation
+from tests.factory.columns import STARTED_AT, job_columns
+from training.models import Checkpoint, Metric, SampleText, TrainingRun
+
+
+class Runs(Annotation):
+    """Rows of the training, evaluation and pipeline apps."""
+
+    def training_run(
+        self,
+        name: str | None = None,
+        *,
+        algorithm: str = TrainingRun.Algorithm.REWARD,
+        status: str = Job.Status.FINISHED,
+        num_steps: int = 5,
+        workspace: Workspace | None = None,
+        **fields: Any,
+    ) -> TrainingRun:
+        """A training run with `num_steps` metric rows, an evaluation, a sample text and, if finished, a checkpoint."""
+        workspace = workspace or self.workspace()
+        fields = {**self._training_inputs(algorithm, workspace), **fields}
+        run = TrainingRun.objects.create(
+            workspace=workspace,
+            name=name or self._name("training"),
+            algorithm=algorithm,
+            **{**job_columns(status), **fields},
+        )
+        if status != Job.Status.QUEUED and num_steps:
+            self.metrics(run, num_steps)
+            Metric.objects.create(
+                run=run, kind="evaluation", step=num_steps, values={"held_out_accuracy": 0.75}, recorded_at=STARTED_AT
+            )
+            SampleText.objects.create(run=run, step=num_steps, prompt="What is 1 plus 1?", text="2")
+        if status == Job.Status.FINISHED:
+            self.checkpoint(run, step=max(1, num_steps))
+        return run
+
+    def metrics(self, run: TrainingRun, num_steps: int, *, first: int = 1) -> list[Metric]:
+        """Metric rows whose loss falls."""
+        return Metric.objects.bulk_create(
+            Metric(
+                run=run,
+                kind=Metric.Kind.STEP,
+                step=step,
+                values={"loss": 1 / step, "accuracy": 1 - 0.5 / step},
+                recorded_at=STARTED_AT + timedelta(seconds=step),
+            )
+            for step in range(first, first + num_steps)
+        )
+
+    def checkpoint(self, run: TrainingRun, *, step: int = 1, is_final: bool = True) -> Checkpoint:
+        """A checkpoint row; its folder need not exist."""
+        path = f"checkpoints/step-{step:06d}"
+        return Checkpoint.objects.create(run=run, step=step, path=path, manifest_sha256="0" * 64, is_final=is_final)
+
+    def evaluation(
+        self,
+        name: str | None = None,
+        *,
+        kind: str = EvaluationRun.Kind.WIN_RATE,
+        status: str = Job.Status.FINISHED,
+        workspace: Workspace | None = None,
+    ) -> EvaluationRun:
+        """A win rate (or an accuracy) of one model; a finished one has its result: 0.62 from 0.55 to 0.69."""
+        workspace = workspace or self.workspace()
+        baseline, subject = self.model(workspace=workspace), self.model(workspace=workspace)
+        inputs: dict[str, Any] = {"dataset": self.dataset(workspace=workspace)}
+        if kind == EvaluationRun.Kind.WIN_RATE:
+            prompt_set = self.prompt_set(num_prompts=2, workspace=workspace)
+            run = self.sampling_run(prompt_set, models=[baseline, subject])
+            inputs = {"sampling_run": run, "judge": self.judge(workspace=workspace), "baseline": baseline}
+        evaluation = EvaluationRun.objects.create(
+            workspace=workspace, name=name or self._name("evaluation"), kind=kind, **inputs, **job_columns(status)
+        )
+        evaluation.subjects.add(subject)
+        if status == Job.Status.FINISHED:
+            metric = "win_rate" if kind == EvaluationRun.Kind.WIN_RATE else "accuracy"
+            EvaluationResult.objects.create(
+                run=evaluation,
+                model=subject,
+                metric=metric,
+                value=0.62,
+                low=0.55,
+                high=0.69,
+                num_prompts=2,
+                num_items=4,
+            )
+        return evaluation
+
+    def pipeline(
+        self, name: str | None = None, *, status: str = PipelineRun.Status.RUNNING, workspace: Workspace | None = None
+    ) -> PipelineRun:
+        """A pipeline run with one finished and one running step."""
+        run = PipelineRun.objects.create(
+            workspace=workspace or self.workspace(), name=name or self._name("pipeline"), status=status
+        )
+        for number, (key, step_status) in enumerate([("prompts", "finished"), ("sft", "running")]):
+            PipelineStep.objects.create(
+                pipeline_run=run,
+                number=number,
+                key=key,
+                title=key.capitalize(),
+                status=step_status,
+                summary=f"{key} done",
+            )
+        return run
+
+    def _training_inputs(self, algorithm: str, workspace: Workspace) -> dict[str, Any]:
+        if algorithm == TrainingRun.Algorithm.SFT:
+            return {"dataset": self.dataset(workspace=workspace, kind=Dataset.Kind.DEMONSTRATIONS)}
+        inputs: dict[str, Any] = {"init_model": self.model(workspace=workspace)}
+        if algorithm == TrainingRun.Algorithm.PPO:
+            reward_model = self.model(kind=LanguageModel.Kind.REWARD, workspace=workspace)
+            return {**inputs, "prompt_set": self.prompt_set(workspace=workspace), "reward_model": reward_model}
+        return {**inputs, "dataset": self.dataset(workspace=workspace)}
