@@ -1,6 +1,7 @@
 """Numbers for people: percentages, durations, an interval drawn as a bar."""
 
 import math
+from datetime import datetime
 from typing import Any
 
 from django import template
@@ -41,9 +42,9 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
-def clock(seconds: int) -> str:
-    """605 as "10:05"."""
-    return f"{seconds // 60}:{seconds % 60:02d}"
+def elapsed(start: datetime, end: datetime) -> str:
+    """The time between two moments, as `duration` writes it."""
+    return duration((end - start).total_seconds())
 
 
 @register.filter

@@ -39,7 +39,7 @@ def plainly(value: Any) -> str:
     """A value of a configuration: yes, no or a dash instead of Python's words; lists and tables on one line."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value is None or value == "":
+    if value is None or value in ("", [], {}):
         return "–"
     if isinstance(value, dict):
         return " · ".join(f"{words(name)} {plainly(part)}" for name, part in value.items())

@@ -1,11 +1,13 @@
 """Numbers and values as templates show them."""
 
 import math
+from datetime import timedelta
 
 import pytest
 
-from frontend.templatetags.numbers import clock, decimal, duration, interval_bar, percent, share
+from frontend.templatetags.numbers import decimal, duration, elapsed, interval_bar, percent, share
 from frontend.templatetags.texts import last_turn, plainly, short_hash
+from tests.factory import STARTED_AT
 
 
 @pytest.mark.parametrize(
@@ -24,7 +26,7 @@ def test_numbers_have_fixed_digits_and_a_real_minus() -> None:
     assert percent(0.6134) == "61.3 %"
     assert decimal(-0.5) == "−0.500"
     assert share(3, 8) == "38 %"
-    assert clock(605) == "10:05"
+    assert elapsed(STARTED_AT, STARTED_AT + timedelta(seconds=90)) == "1 min 30 s"
 
 
 @pytest.mark.parametrize(("low", "high", "side"), [(0.52, 0.7, "above"), (0.3, 0.48, "below"), (0.45, 0.6, "around")])
@@ -46,6 +48,7 @@ def test_an_interval_bar_says_on_which_side_of_chance_it_lies(low: float, high: 
         (3e-4, "0.0003"),
         (7, "7"),
         ("word", "word"),
+        ([], "–"),
         ([1, True], "1, yes"),
         ({"held_out": 3}, "held out 3"),
     ],

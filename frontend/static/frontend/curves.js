@@ -2,6 +2,7 @@
 
 const POLL_MS = 2000;
 const SMOOTH_FROM = 60; // points: longer curves get a running mean over the noise
+const ROUGH = 0.01; // mean bend of a curve, as a share of its range
 const HELD_OUT = /^held_out_/;
 const ORDER = ["loss", "accuracy", "margin", "reward", "score", "win", "kl", "entropy", "value", "clip", "grad", "lr", "learning_rate", "tokens"];
 
@@ -74,7 +75,7 @@ function traces(name) {
   const colours = palette();
   const batch = points(data.step.get(name));
   const heldOut = points(data.evaluation.get(name) ?? data.evaluation.get(`held_out_${name}`));
-  const isLong = batch.y.length >= SMOOTH_FROM;
+  const isLong = batch.y.length >= SMOOTH_FROM && isRough(batch.y);
   const result = [];
   if (batch.y.length) {
     result.push(line("batch", batch, colours.batch, { width: isLong ? 1 : 1.75 }, isLong ? 0.3 : 1));
@@ -88,13 +89,20 @@ function traces(name) {
 }
 
 function line(name, { x, y }, color, style, opacity) {
-  return { type: "scatter", mode: y.length > 1 ? "lines" : "markers", name, x, y, opacity, line: { color, ...style }, hovertemplate: "%{y:.4~g}" };
+  return { type: "scatter", mode: y.length > 1 ? "lines" : "markers", name, x, y, opacity, line: { color, ...style }, hovertemplate: "%{y:.4~r}" };
 }
 
 function points(series) {
   if (!series) return { x: [], y: [] };
   const sorted = [...series].sort((a, b) => a[0] - b[0]);
   return { x: sorted.map((point) => point[0]), y: sorted.map((point) => point[1]) };
+}
+
+/** Whether a curve zigzags: a schedule such as the learning rate does not, and is drawn as it is. */
+function isRough(values) {
+  const bends = values.slice(2).map((value, index) => Math.abs(value - 2 * values[index + 1] + values[index]));
+  const range = Math.max(...values) - Math.min(...values);
+  return bends.reduce((sum, bend) => sum + bend, 0) > ROUGH * range * bends.length;
 }
 
 /** A centred mean over about a twentieth of the curve: it does not lag behind a trend. */
@@ -119,7 +127,7 @@ function layout(name) {
     showlegend: false,
     hovermode: "x unified",
     xaxis: { ...axis, nticks: 6, showgrid: false, rangemode: "tozero" },
-    yaxis: { ...axis, nticks: 5, tickformat: ".3~g" },
+    yaxis: { ...axis, nticks: 5, tickformat: ".3~r" },
   };
 }
 
