@@ -22,6 +22,7 @@ from django.conf import settings
 from core.jobs import JobCancelled, JobFailed, StaleAttempt
 from training import recording, run_directory
 from training.algorithms.failures import is_disk_full
+from training.algorithms.run import SUPERVISOR_PID
 from training.event_tail import EventTail
 from training.models import TrainingRun
 
@@ -92,7 +93,10 @@ def _start(folder: Path, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[by
 
 def _environment() -> dict[str, str]:
     """What the training process may know: no secret, no address of the database or the broker."""
-    return {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)}
+    passed = {
+        name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)
+    }
+    return {**passed, SUPERVISOR_PID: str(os.getpid())}
 
 
 def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> int:

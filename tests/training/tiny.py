@@ -51,7 +51,7 @@ def trainers(folder: Path) -> Iterator[psutil.Process]:
     """The living training processes of this run directory."""
     for process in psutil.process_iter(["cmdline", "status"]):
         command = process.info["cmdline"] or []
-        is_trainer = command[-1:] == [str(folder)] and "training.algorithms.run" in command
+        is_trainer = str(folder) in command and "training.algorithms.run" in command
         if is_trainer and process.info["status"] != psutil.STATUS_ZOMBIE:
             yield process
 

@@ -15,6 +15,7 @@ from threading import Event
 from typing import Final
 
 PR_SET_PDEATHSIG: Final = 1
+SUPERVISOR_PID: Final = "CONCORD_SUPERVISOR_PID"  # the environment variable with the process that must live
 STOPPED: Final = 128 + signal.SIGTERM
 
 
@@ -35,9 +36,14 @@ def main(directory: Path) -> int:
 
 
 def die_with_parent() -> None:
-    """Ask Linux to send this process SIGTERM when its supervisor dies, however that happens."""
+    """Ask Linux to send this process SIGTERM when its supervisor dies, however that happens.
+
+    One that names itself in the environment may be dead already: then this process ends here.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.environ.get(SUPERVISOR_PID, str(os.getppid())) != str(os.getppid()):
+            sys.exit(STOPPED)
 
 
 if __name__ == "__main__":
