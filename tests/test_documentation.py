@@ -86,9 +86,9 @@ def test_every_management_command_that_a_page_names_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_json_example_is_json(page: Path) -> None:
-    blocks = re.findall(r"^```json\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    for line in "".join(blocks).splitlines():
-        assert isinstance(json.loads(line), dict)
+    for block in re.findall(r"^```json\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+        documents = [block] if block.startswith("{\n") else block.splitlines()
+        assert all(isinstance(json.loads(document), dict) for document in documents)
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:

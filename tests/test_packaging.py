@@ -20,6 +20,7 @@ from django.test import Client
 
 from config.environment import read_environment
 from core.broker import QUEUES
+from core.supervisor import programs
 
 ROOT = Path(__file__).resolve().parent.parent
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
@@ -132,6 +133,14 @@ def test_celery_takes_the_arguments_of_compose(name: str) -> None:
 def test_celery_would_refuse_an_argument_that_it_does_not_know() -> None:
     result = CliRunner().invoke(celery, [*OURS["beat"]["command"][1:], "--no-such-option", "--help"])
     assert result.exit_code != 0
+
+
+def test_workers_stop_in_compose_as_they_do_under_the_supervisor() -> None:
+    wanted = {program.name: program.stop_signal.name for program in programs(port=8000)}
+    stopped = {name: service.get("stop_signal", "SIGTERM") for name, service in OURS.items()}
+    assert stopped["worker"] == wanted["light"]
+    assert stopped["worker-gpu"] == wanted["gpu"]
+    assert (stopped["web"], stopped["beat"]) == (wanted["web"], wanted["beat"])
 
 
 @pytest.mark.parametrize("name", ["worker", "worker-gpu"])
