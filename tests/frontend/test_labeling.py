@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from annotation import question as questions
 from annotation.models import Campaign, Judgment, Slot
+from frontend.labeling import answer_text
 from tests.factory import Factory
 from tests.frontend.conftest import Browse, Statuses
 
@@ -247,3 +248,10 @@ def test_writes_need_a_post_and_a_token(factory: Factory, campaign: Campaign, br
 
     assert browse(factory.bob()).get(url).status_code == 405
     assert strict.post(url).status_code == 403
+
+
+def test_a_draft_is_told_in_words() -> None:
+    assert answer_text({"tiers": [[2], [0, 1]]}) == "3 > 1 = 2"
+    assert answer_text({"tiers": [[1], [0]]}) == "B > A"
+    assert answer_text({"cant_judge": True}) == "I can’t judge this"
+    assert answer_text({}) == ""

@@ -54,6 +54,8 @@ document.body.addEventListener("htmx:afterRequest", (event) => {
     retry(status);
   } else {
     sending = null;
+    if (status === 409) leaseEndsAt = 0; // lost
+    showLease();
     say("Not saved", "bad");
   }
 });

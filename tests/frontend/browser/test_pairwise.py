@@ -116,6 +116,7 @@ def test_a_lost_lease_keeps_the_draft_and_offers_the_next_task(factory: Factory,
     expect(desk.page.locator("#notice")).to_contain_text("B > A")
     expect(desk.page.locator("#saved")).to_have_text("Not saved")
     expect(desk.page.locator(".is-chosen")).to_contain_text("B is better")
+    expect(desk.page.locator("#lease")).to_have_text("no longer held for you")
     desk.page.get_by_role("button", name="Take the next task").click()
     expect(desk.page.locator("#notice")).to_be_empty()
     desk.press("1")
