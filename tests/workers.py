@@ -34,6 +34,7 @@ class ChildProcess:
 
     popen: subprocess.Popen[bytes]
     log_path: Path
+    stop_signal: signal.Signals = signal.SIGTERM
 
     @property
     def pid(self) -> int:
@@ -49,8 +50,8 @@ class ChildProcess:
         self.popen.wait()
 
     def stop(self, *, grace_seconds: float = 20.0) -> int:
-        """SIGTERM, then SIGKILL; returns the exit status."""
-        self._signal(signal.SIGTERM, group=False)
+        """Its own signal to stop, then SIGKILL; returns the exit status."""
+        self._signal(self.stop_signal, group=False)
         try:
             self.popen.wait(grace_seconds)
         except subprocess.TimeoutExpired:
@@ -69,7 +70,13 @@ class ChildProcess:
             return
 
 
-def start_process(arguments: list[str], *, log_path: Path, environment: dict[str, str] | None = None) -> ChildProcess:
+def start_process(
+    arguments: list[str],
+    *,
+    log_path: Path,
+    environment: dict[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+) -> ChildProcess:
     """Start a program in a process group of its own, with its output in a file."""
     with log_path.open("wb") as log:
         popen = subprocess.Popen(
@@ -81,7 +88,7 @@ def start_process(arguments: list[str], *, log_path: Path, environment: dict[str
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return ChildProcess(popen, log_path)
+    return ChildProcess(popen, log_path, stop_signal)
 
 
 def start_worker(
@@ -93,6 +100,7 @@ def start_worker(
         [sys.executable, "-m", "celery", "-A", "config.celery", "worker", *options.split()],
         log_path=log_path,
         environment=child_environment(broker_url),
+        stop_signal=signal.SIGQUIT,  # as the supervisor does: hand running jobs back instead of finishing them
     )
     wait_until(lambda: " ready." in worker.log, why=lambda: f"the worker is not ready:\n{worker.log}", child=worker)
     return worker

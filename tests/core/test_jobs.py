@@ -158,7 +158,7 @@ def test_a_job_that_loses_every_worker_fails(running: SamplingRun, settings: Any
 
     now = row(running)
     assert (now.status, now.failure_kind, now.attempt) == ("failed", "worker-lost", settings.JOB_MAX_ATTEMPTS)
-    assert "3 workers in a row" in now.error
+    assert "3 workers stopped without a word" in now.error
 
 
 def test_a_silent_job_that_was_asked_to_stop_is_cancelled(running: SamplingRun) -> None:
@@ -304,6 +304,34 @@ class TestPerform:
             jobs.beat(job)
 
         jobs.perform(SamplingRun, queued.pk, run)
+
+        assert row(queued).status == "queued"
+
+    @pytest.mark.parametrize("signal", [SystemExit, KeyboardInterrupt])
+    def test_a_worker_that_is_shut_down_hands_its_job_back(
+        self, queued: SamplingRun, doorbells: list[Doorbell], signal: type[BaseException]
+    ) -> None:
+        def run(job: SamplingRun) -> None:
+            raise signal
+
+        with pytest.raises(signal):
+            jobs.perform(SamplingRun, queued.pk, run)
+
+        now = row(queued)
+        assert (now.status, now.num_lost) == ("queued", 0)
+        assert doorbells == [Doorbell("generation.tasks.run_sampling", [queued.pk], "gpu")]
+
+    def test_a_job_handed_back_often_is_not_lost(self, queued: SamplingRun, settings: Any) -> None:
+        def stop(job: SamplingRun) -> None:
+            raise SystemExit
+
+        for _ in range(settings.JOB_MAX_ATTEMPTS + 1):
+            with pytest.raises(SystemExit):
+                jobs.perform(SamplingRun, queued.pk, stop)
+        job = jobs.claim(SamplingRun, queued.pk)
+        assert job is not None
+        silence(job)
+        jobs.requeue_stale()
 
         assert row(queued).status == "queued"
 
