@@ -4,7 +4,9 @@ const POLL_MS = 2000;
 const SMOOTH_FROM = 60; // points: longer curves get a running mean over the noise
 const ROUGH = 0.01; // mean bend of a curve, as a share of its range
 const HELD_OUT = /^held_out_/;
-const ORDER = ["loss", "accuracy", "margin", "reward", "score", "win", "kl", "entropy", "value", "clip", "grad", "lr", "learning_rate", "tokens"];
+// What is looked at first, and what last; anything else lies between.
+const FIRST = ["loss", "accuracy", "exact", "margin", "reward", "score", "win", "kl", "entropy", "logp"];
+const LAST = ["clip", "grad", "lr", "learning_rate", "seconds", "tokens"];
 
 const root = document.getElementById("curves");
 const data = { step: new Map(), evaluation: new Map() }; // kind → name → Map(step → value)
@@ -47,8 +49,9 @@ function draw() {
 
 function byOrder(a, b) {
   const rank = (name) => {
-    const place = ORDER.findIndex((word) => name.includes(word));
-    return place < 0 ? ORDER.length : place;
+    const [first, last] = [FIRST, LAST].map((words) => words.findIndex((word) => name.includes(word)));
+    if (last >= 0) return FIRST.length + 1 + last;
+    return first >= 0 ? first : FIRST.length;
   };
   return rank(a) - rank(b) || a.localeCompare(b);
 }
