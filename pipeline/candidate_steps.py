@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 
-from training.algorithms.presets import StarterSizes
-
 from core import urlguard
 from core.models import Job
 from generation import services as generation
@@ -15,15 +13,20 @@ from generation.models import LanguageModel, PromptSet, SamplingRun
 from generation.prompt_lines import NewPrompt
 from generation.services import ArmSpec
 from pipeline.context import Context
-from pipeline.options import OptionsInvalid
+from pipeline.options import OptionsInvalid, PipelineOptions
+from training.algorithms.presets import StarterSizes
 
 
 def sizes_of(context: Context) -> StarterSizes:
     """The preset's sizes with the run's own in their place."""
-    names = {item.name for item in dataclasses.fields(StarterSizes)}
-    if unknown := sorted(set(context.options.sizes) - names):
-        raise OptionsInvalid(f"Unknown size {unknown[0]!r}; known are {', '.join(sorted(names))}.")
     return replace(StarterSizes(), **context.options.sizes)
+
+
+def check_sizes(options: PipelineOptions) -> None:
+    """Raises `OptionsInvalid` for a size that no preset has."""
+    names = {item.name for item in dataclasses.fields(StarterSizes)}
+    if unknown := sorted(set(options.sizes) - names):
+        raise OptionsInvalid(f"Unknown size {unknown[0]!r}; known are {', '.join(sorted(names))}.")
 
 
 def start_prompts(context: Context) -> Sequence[Job]:

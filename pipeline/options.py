@@ -36,6 +36,8 @@ class PipelineOptions:
             raise OptionsInvalid("A pipeline over pairs samples nothing; leave vllm_url empty.")
         if not isinstance(self.seed, int) or not 0 <= self.seed < 2**31:
             raise OptionsInvalid(f"seed must be a whole number from 0 to 2³¹ − 1, got {self.seed!r}.")
+        if not isinstance(self.sizes, dict) or not isinstance(self.configs, dict):
+            raise OptionsInvalid("sizes and configs must be JSON objects.")
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -4,6 +4,7 @@ Nothing waits inside: jobs run on their own queues, and beat rings `advance` aga
 advances it, so that two rings do one thing.
 """
 
+from contextlib import suppress
 from datetime import datetime
 
 from django.apps import apps
@@ -14,10 +15,12 @@ from accounts.models import User, Workspace
 from core import jobs
 from core.errors import ConcordError, IllegalTransition
 from core.models import Job
+from pipeline.candidate_steps import check_sizes
 from pipeline.context import Context
 from pipeline.models import PipelineRun, PipelineStep
 from pipeline.options import PipelineOptions
 from pipeline.steps import StepKind, steps_of
+from pipeline.training_steps import check_configs
 
 Status = PipelineStep.Status
 
@@ -31,7 +34,9 @@ class StepFailed(ConcordError):
 def start_pipeline(
     *, workspace: Workspace, options: PipelineOptions, name: str = "", user: User | None = None
 ) -> PipelineRun:
-    """A pipeline run with all its steps waiting; beat advances it."""
+    """A pipeline run with all its steps waiting; beat advances it. Raises `OptionsInvalid`."""
+    check_sizes(options)
+    check_configs(options)
     with transaction.atomic():
         run = PipelineRun.objects.create(workspace=workspace, name=name or "pipeline", options=options.to_json())
         if not name:
@@ -84,7 +89,7 @@ def cancel_pipeline(*, pipeline_run: PipelineRun) -> None:
             raise IllegalTransition(f"{run} has already ended and cannot be cancelled.")
         for step in run.steps.filter(status=Status.RUNNING):
             for job in jobs_of(step):
-                if not job.has_ended:
+                with suppress(IllegalTransition):  # one that has ended, perhaps at this moment
                     jobs.request_cancel(job)
         _end(run, PipelineRun.Status.CANCELLED, timezone.now())
 

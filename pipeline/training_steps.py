@@ -9,9 +9,10 @@ from core.models import Job
 from generation import services as generation
 from generation.models import LanguageModel, PromptSet
 from pipeline.context import Context
+from pipeline.options import OptionsInvalid, PipelineOptions
 from training import services as training
 from training.algorithms import presets
-from training.algorithms.config import Config, config_fields
+from training.algorithms.config import Config, InvalidConfiguration, config_fields, parse_config
 from training.models import Metric, TrainingRun
 
 PRESETS: dict[tuple[str, str], Callable[[], Config]] = {
@@ -23,6 +24,23 @@ PRESETS: dict[tuple[str, str], Callable[[], Config]] = {
     ("pairs", "reward"): presets.dialogues_reward,
     ("pairs", "dpo"): presets.dialogues_dpo,
 }
+
+
+def config_of(options: PipelineOptions, algorithm: str) -> dict[str, Any]:
+    """The preset's fields with the run's own in their place."""
+    return {**config_fields(PRESETS[options.kind, algorithm]()), **options.configs.get(algorithm, {})}
+
+
+def check_configs(options: PipelineOptions) -> None:
+    """Raises `OptionsInvalid` for an algorithm or a field that is unknown or wrong, before anything has started."""
+    known = [algorithm for kind, algorithm in PRESETS if kind == options.kind]
+    for algorithm, changes in options.configs.items():
+        if algorithm not in known or not isinstance(changes, dict):
+            raise OptionsInvalid(f"configs maps {', '.join(known)} to fields, got {algorithm!r}: {changes!r}.")
+        try:
+            parse_config(algorithm, config_of(options, algorithm))
+        except InvalidConfiguration as error:
+            raise OptionsInvalid(f"{algorithm}: {error}") from error
 
 
 def start_demonstrations(context: Context) -> Sequence[Job]:
@@ -107,12 +125,11 @@ def _given_model(context: Context) -> LanguageModel | None:
 
 
 def _start(context: Context, algorithm: str, **inputs: Any) -> TrainingRun:
-    preset = config_fields(PRESETS[context.options.kind, algorithm]())
     run = training.start_training_run(
         workspace=context.workspace,
         name=context.named(algorithm.upper() if algorithm != "reward" else "Reward model"),
         algorithm=algorithm,
-        config={**preset, **context.options.configs.get(algorithm, {})},
+        config=config_of(context.options, algorithm),
         seed=context.options.seed,
         **inputs,
     )
