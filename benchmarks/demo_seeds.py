@@ -176,13 +176,13 @@ def count_votes(
     rng.shuffle(rankings)
     votes: dict[int, Votes] = {}
     for judge in (rubric.strict(), rubric.lenient()):
-        for number, texts in [*comparisons[: sizes.num_pairs], *rankings[: sizes.num_rankings]]:
-            question = PAIRWISE if len(texts) == 2 else asked_ranking
-            tiers = judge.judge(prompts[number].reference, texts, question)
+        for number, compared in [*comparisons[: sizes.num_pairs], *rankings[: sizes.num_rankings]]:
+            question = PAIRWISE if len(compared) == 2 else asked_ranking
+            tiers = judge.judge(prompts[number].reference, compared, question)
             for better, worse in itertools.combinations(tiers, 2):
                 for winner, loser in itertools.product(better, worse):
-                    first, second = sorted((texts[winner], texts[loser]))
-                    votes.setdefault(number, {}).setdefault((first, second), Counter())[texts[winner]] += 1
+                    first, second = sorted((compared[winner], compared[loser]))
+                    votes.setdefault(number, {}).setdefault((first, second), Counter())[compared[winner]] += 1
     return ((prompts[number], said) for number, said in votes.items())
 
 

@@ -14,11 +14,12 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from torch import nn
 from transformers import PreTrainedTokenizerFast
 
 from training.algorithms.config import FreshModelConfig
 from training.algorithms.execution import execute
-from training.algorithms.models import LanguageModel, RewardModel, fresh_language_model, reward_model_from
+from training.algorithms.models import LanguageModel, RewardModel, fresh_language_model, reward_model_from, score_head
 from training.algorithms.tokenisation import ChatTokeniser, TokenTree, train_tokenizer
 
 WORDS = ("bee", "cat", "dog", "elk", "fox", "gnu", "hen", "owl")
@@ -59,8 +60,14 @@ def saved_model(folder: Path, seed: int = 0) -> str:
 def reward_model(folder: Path) -> RewardModel:
     """A reward model on a tiny backbone, its head not zero."""
     model = reward_model_from(saved_model(folder), pad_id=0)
-    model.network.score.weight.data.normal_()
+    nn.init.normal_(score_head(model.network).weight)
     return model
+
+
+def saved_reward_model(folder: Path) -> str:
+    """A tiny reward model on disk, its head not zero."""
+    reward_model(folder).network.save_pretrained(folder)
+    return str(folder)
 
 
 def ask(text: str) -> list[dict[str, str]]:

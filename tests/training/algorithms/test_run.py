@@ -12,37 +12,39 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.training.algorithms.builders import carry_out, events, failure, order, rows, saved_model, start
+from tests.training.algorithms.builders import (
+    carry_out,
+    events,
+    failure,
+    order,
+    rows,
+    saved_model,
+    saved_reward_model,
+    start,
+)
 from training.algorithms.checkpoints import newest_valid
-from training.algorithms.models import load_language_model, load_reward_model, reward_model_from
+from training.algorithms.models import load_language_model, load_reward_model
 from training.algorithms.tokenisation import load_tokenizer
 
 QUICK_PPO = {"max_steps": 4, "num_minibatches": 2, "num_critic_warmup": 1}
 
 
-def saved_reward_model(folder: Path) -> str:
-    """A reward model on disk whose head is not zero."""
-    model = reward_model_from(saved_model(folder), pad_id=0)
-    model.network.score.weight.data.normal_()
-    model.network.save_pretrained(folder)
-    return str(folder)
-
-
 def made(tmp_path: Path, algorithm: str, name: str = "run", **config: object) -> Path:
     """A run directory of any algorithm, with the models that it needs."""
-    models: dict[str, str] = {}
-    if algorithm != "sft":
-        models["init_model"] = saved_model(tmp_path / "policy")
-    if algorithm == "ppo":
-        models["reward_model"] = saved_reward_model(tmp_path / "reward")
-    settings = {**(QUICK_PPO if algorithm == "ppo" else {"max_steps": 6}), **config}
-    return order(tmp_path / name, algorithm, settings, **models)
+    return order(
+        tmp_path / name,
+        algorithm,
+        {**(QUICK_PPO if algorithm == "ppo" else {"max_steps": 6}), **config},
+        init_model=None if algorithm == "sft" else saved_model(tmp_path / "policy"),
+        reward_model=saved_reward_model(tmp_path / "reward") if algorithm == "ppo" else None,
+    )
 
 
 def final_weights(directory: Path) -> bytes:
     """The bytes of the final model."""
     (final,) = (event for event in events(directory, "checkpoint") if event["is_final"])
-    return (directory / final["path"] / "model.safetensors").read_bytes()
+    path = directory / str(final["path"]) / "model.safetensors"
+    return path.read_bytes()
 
 
 def wait_for(is_true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
