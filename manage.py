@@ -18,11 +18,13 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import OperationalError, connection
 
-    from core.errors import DatabaseUnreachable
+    from core.errors import DatabaseUnreachable, is_unreachable
 
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
+        if not is_unreachable(error):
+            raise
         sys.exit(f"{DatabaseUnreachable.title}: {DatabaseUnreachable.at(connection.settings_dict, error).detail}")
     except ImproperlyConfigured as error:
         sys.exit(str(error))

@@ -3,24 +3,17 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.contrib.auth.models import AnonymousUser
 from django.db import models
 from django.db.models import Count, Q
 
 from accounts.querysets import VisibleMixin, WorkspaceQuerySet
 
 if TYPE_CHECKING:
-    from accounts.models import User
+    pass
 
 
 class CampaignQuerySet(WorkspaceQuerySet):
     """Reads of campaigns."""
-
-    def labeled_by(self, user: "User | AnonymousUser") -> Self:
-        """Campaigns in which the user is an enrolled annotator."""
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(enrolments__annotator__user=user, enrolments__is_active=True)
 
     def with_progress(self) -> Self:
         """Adds num_slots and num_judged, counted, never stored."""

@@ -6,6 +6,7 @@ is judged more often than asked and no annotator judges one twice, whatever the 
 """
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +19,8 @@ from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
 from annotation.question import Question
 from core.errors import ConcordError
 
-# The annotator's next slot: served by priority, then first judgments before second ones (coverage), then age.
+# The annotator's next slots: served by priority, then first judgments before second ones (coverage), then age.
+# Several at once are of different comparisons: only the lowest open slot of each is looked at.
 CLAIM = """
 UPDATE annotation_slot AS slot
 SET annotator_id = %(annotator)s, token = %(token)s, leased_until = %(until)s, draft = NULL,
@@ -34,8 +36,13 @@ FROM (
           SELECT 1 FROM annotation_slot AS own
           WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s
       )
+      AND (%(limit)s = 1 OR NOT EXISTS (
+          SELECT 1 FROM annotation_slot AS lower
+          WHERE lower.comparison_id = open.comparison_id AND lower.number < open.number
+            AND lower.judged_at IS NULL AND (lower.annotator_id IS NULL OR lower.leased_until < %(now)s)
+      ))
     ORDER BY open.priority DESC, open.number, open.id
-    LIMIT 1
+    LIMIT %(limit)s
     FOR UPDATE OF open SKIP LOCKED
 ) AS chosen
 WHERE slot.id = chosen.id
@@ -48,6 +55,13 @@ class LeaseLost(ConcordError):
 
     status = 409
     title = "The lease has been lost"
+
+
+class KeyReused(ConcordError):
+    """An idempotency key came back with another slot, so this answer would be lost."""
+
+    status = 409
+    title = "This idempotency key has been used"
 
 
 class AnswerRefused(ConcordError):
@@ -67,9 +81,27 @@ def claim_next_slot(*, campaign: Campaign, annotator: Annotator, now: datetime |
         return None
     try:
         with transaction.atomic():
-            return _claim(campaign, annotator, now)
+            return next(iter(_claim(campaign, annotator, now, limit=1)), None)
     except IntegrityError:  # the same annotator claimed in another tab at this moment
         return _renew_own(campaign, annotator, now)
+
+
+def claim_slots(*, campaign: Campaign, annotator: Annotator, limit: int, now: datetime | None = None) -> list[Slot]:
+    """Up to `limit` tasks at once, for judges; the annotator's unfinished ones are among them."""
+    now = now or timezone.now()
+    own = list(Slot.objects.filter(campaign=campaign).open_lease_of(annotator.pk)[:limit])
+    until = now + timedelta(seconds=campaign.lease_seconds)
+    Slot.objects.filter(pk__in=[slot.pk for slot in own], annotator=annotator, judged_at=None).update(
+        leased_until=until
+    )
+    if len(own) == limit or campaign.status != Campaign.Status.OPEN or not _is_active(campaign, annotator):
+        return own
+    with transaction.atomic():
+        claimed = _claim(campaign, annotator, now, limit=limit - len(own))
+    if own or claimed:
+        return [*own, *claimed]
+    single = claim_next_slot(campaign=campaign, annotator=annotator, now=now)  # a lower slot may just have been locked
+    return [single] if single is not None else []
 
 
 def submit_judgment(
@@ -93,6 +125,8 @@ def submit_judgment(
         # Looked up under the slot's lock: the same answer may arrive twice at once.
         known: Judgment | None = Judgment.objects.filter(annotator=annotator, idempotency_key=idempotency_key).first()
         if known is not None:
+            if known.slot_id != slot_id:
+                raise KeyReused(f"It belongs to your answer to slot {known.slot_id}; make a new key for every answer.")
             return known
         _check_lease(slot, annotator, token)
         assert slot is not None  # noqa: S101 -- _check_lease raises otherwise; this tells the type checker
@@ -100,18 +134,44 @@ def submit_judgment(
         slot.judged_at = now or timezone.now()
         slot.draft = None
         slot.save(update_fields=["judged_at", "draft"])
-        return Judgment.objects.create(
-            slot=slot,
-            comparison_id=slot.comparison_id,
-            annotator=annotator,
-            answer=canonical.to_json(),
-            display_order=slot.display_order,
-            active_ms=max(0, active_ms),
-            total_ms=max(0, total_ms),
-            question_version=slot.campaign.question_version,
-            guideline_version=slot.campaign.guideline_version,
-            idempotency_key=idempotency_key,
+        measured = {"active_ms": max(0, active_ms), "total_ms": max(0, total_ms)}
+        judgment = _judgment(slot, annotator, canonical, idempotency_key, **measured)
+        judgment.save()
+    return judgment
+
+
+def submit_judgments(
+    *, annotator: Annotator, answers_of: Mapping[int, dict[str, Any]], key_prefix: str, now: datetime | None = None
+) -> int:
+    """Store a judge's answers (slot id → answer in displayed places) in one transaction; returns how many are new.
+
+    Slots whose lease is lost, or that are answered already, are passed over: somebody has judged them.
+    """
+    with transaction.atomic():
+        held = Slot.objects.select_for_update(of=("self",)).select_related("campaign")
+        slots = list(held.filter(pk__in=answers_of, annotator=annotator, judged_at=None).order_by("pk"))
+        judged_at = now or timezone.now()
+        Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(judged_at=judged_at, draft=None)
+        Judgment.objects.bulk_create(
+            _judgment(slot, annotator, _canonical(slot, answers_of[slot.pk]), f"{key_prefix}-{slot.pk}")
+            for slot in slots
         )
+    return len(slots)
+
+
+def _judgment(slot: Slot, annotator: Annotator, canonical: Answer, key: str, **measured: int) -> Judgment:
+    """The row of an answer, with everything that was true when it was given."""
+    return Judgment(
+        slot=slot,
+        comparison_id=slot.comparison_id,
+        annotator=annotator,
+        answer=canonical.to_json(),
+        display_order=slot.display_order,
+        question_version=slot.campaign.question_version,
+        guideline_version=slot.campaign.guideline_version,
+        idempotency_key=key,
+        **measured,
+    )
 
 
 def release_slot(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID) -> bool:
@@ -156,18 +216,19 @@ def _renew_own(campaign: Campaign, annotator: Annotator, now: datetime) -> Slot 
     return own
 
 
-def _claim(campaign: Campaign, annotator: Annotator, now: datetime) -> Slot | None:
+def _claim(campaign: Campaign, annotator: Annotator, now: datetime, *, limit: int) -> list[Slot]:
     values: dict[str, Any] = {
         "annotator": annotator.pk,
         "campaign": campaign.pk,
         "token": uuid.uuid4(),
+        "limit": limit,
         "now": now,
         "until": now + timedelta(seconds=campaign.lease_seconds),
     }
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, values)
-        row = cursor.fetchone()
-    return Slot.objects.get(pk=row[0]) if row else None
+        ids = [pk for (pk,) in cursor.fetchall()]
+    return list(Slot.objects.filter(pk__in=ids).order_by("-priority", "number", "pk"))
 
 
 def _is_active(campaign: Campaign, annotator: Annotator) -> bool:

@@ -1,6 +1,7 @@
 """Carries out judging runs and freezes datasets."""
 
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -9,11 +10,11 @@ from django.db import transaction
 from annotation import export, queue
 from annotation.export import DatasetFilter, NothingToFreeze
 from annotation.judges import rubric_judge
-from annotation.models import Dataset, JudgingRun, Slot
+from annotation.models import Candidate, Dataset, JudgingRun, Slot
 from annotation.question import Question
 from core import jobs
 
-BEAT_EVERY = 20  # judgments
+BATCH = 50  # slots that a judge claims and answers together
 
 
 def judge(run: JudgingRun) -> None:
@@ -23,26 +24,30 @@ def judge(run: JudgingRun) -> None:
     num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
     jobs.beat(run, num_done=0, num_total=num_open)
     num_done = 0
-    while (slot := queue.claim_next_slot(campaign=run.campaign, annotator=run.annotator)) is not None:
-        reference, texts = _displayed(slot)
-        queue.submit_judgment(
-            slot_id=slot.pk,
-            annotator=run.annotator,
-            token=slot.token or "",
-            answer={"tiers": scripted.judge(reference, texts, question)},
-            idempotency_key=f"run-{run.pk}-slot-{slot.pk}",
+    while slots := queue.claim_slots(campaign=run.campaign, annotator=run.annotator, limit=BATCH):
+        answers_of = {
+            pk: {"tiers": scripted.judge(reference, texts, question)} for pk, reference, texts in _displayed(slots)
+        }
+        num_done += queue.submit_judgments(
+            annotator=run.annotator, answers_of=answers_of, key_prefix=f"run-{run.pk}-slot"
         )
-        num_done += 1
-        if num_done % BEAT_EVERY == 0:
-            jobs.beat(run, num_done=num_done)
+        jobs.beat(run, num_done=num_done)
     jobs.beat(run, num_done=num_done, num_total=num_done)
 
 
-def _displayed(slot: Slot) -> tuple[str, list[str]]:
-    """The prompt's reference answer and the replies in the order shown."""
-    candidates = slot.comparison.candidates.order_by("position").values_list("completion__text", flat=True)
-    texts = list(candidates)
-    return slot.comparison.prompt.reference, [texts[position] for position in slot.display_order]
+def _displayed(slots: Sequence[Slot]) -> Iterator[tuple[int, str, list[str]]]:
+    """Of each slot its id, the prompt's reference answer, and the replies in the order shown."""
+    candidates = Candidate.objects.filter(comparison__in=[slot.comparison_id for slot in slots])
+    texts: dict[int, list[str]] = defaultdict(list)
+    references: dict[int, str] = {}
+    for comparison, text, reference in candidates.order_by("comparison", "position").values_list(
+        "comparison_id", "completion__text", "comparison__prompt__reference"
+    ):
+        texts[comparison].append(text)
+        references[comparison] = reference
+    for slot in slots:
+        shown = [texts[slot.comparison_id][position] for position in slot.display_order]
+        yield slot.pk, references[slot.comparison_id], shown
 
 
 def freeze(dataset: Dataset) -> None:

@@ -166,11 +166,21 @@ def start_judging_run(*, campaign: Campaign, annotator: Annotator, user: User | 
     """Queue a judge's work on a campaign, enrolling it. Raises `CampaignRefused` unless it is a judge."""
     if annotator.kind != Annotator.Kind.JUDGE:
         raise CampaignRefused(f"{annotator} is not a judge; people answer in the browser.")
+    if campaign.workspace_id != annotator.workspace_id:
+        raise CampaignRefused("The annotator must belong to the campaign's workspace.")
     with transaction.atomic():
-        enrol(campaign=campaign, annotator=annotator)
+        _require_active(campaign, annotator)
         run = JudgingRun.objects.create(campaign=campaign, annotator=annotator, created_by=user)
         jobs.enqueue(run)
     return run
+
+
+def _require_active(campaign: Campaign, annotator: Annotator) -> None:
+    """Enrol a judge on its first run; a paused one stays paused until somebody enrols it again."""
+    enrolment, _ = Enrolment.objects.get_or_create(campaign=campaign, annotator=annotator)
+    if not enrolment.is_active:
+        reason = enrolment.pause_reason or "no reason was given"
+        raise CampaignRefused(f"{annotator} is paused in {campaign} ({reason}); enrol it again before it judges.")
 
 
 def start_freeze(

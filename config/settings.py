@@ -116,7 +116,6 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 # Plotly's own JavaScript, from the Python package: served from here, never from a third party.
 STATICFILES_DIRS = [("plotly", os.path.join(os.path.dirname(plotly.__file__), "package_data"))]
 WHITENOISE_USE_FINDERS = True

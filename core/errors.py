@@ -37,6 +37,14 @@ class IllegalTransition(ConcordError):
     title = "Not possible in this state"
 
 
+def is_unreachable(error: BaseException) -> bool:
+    """Whether no connection could be made or kept: a deadlock or a full disk is an `OperationalError` too."""
+    if type(error).__name__ != "OperationalError":
+        return False
+    state = getattr(error.__cause__, "sqlstate", None)
+    return state is None or state.startswith(("08", "57P"))  # connection exceptions; shutting down or starting up
+
+
 class DatabaseUnreachable(ConcordError):
     """PostgreSQL does not answer."""
 

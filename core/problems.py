@@ -5,21 +5,21 @@ from http import HTTPStatus
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import OperationalError, connection
+from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from core.errors import ConcordError, DatabaseUnreachable
+from core.errors import ConcordError, DatabaseUnreachable, is_unreachable
 
 PROBLEM_CONTENT_TYPE = "application/problem+json"
 
 
 def problem_response(error: Exception, context: dict[str, Any]) -> Response | None:
     """DRF's exception handler. Unexpected errors are not handled here: they propagate."""
-    if isinstance(error, OperationalError):
+    if is_unreachable(error):
         error = DatabaseUnreachable.at(connection.settings_dict, error)
     if isinstance(error, ConcordError):
         return _problem(error.status, error.title, error.detail, error.kind, error.fields)
@@ -43,7 +43,7 @@ class ProblemPageMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, OperationalError):
+        if is_unreachable(error):
             problem = DatabaseUnreachable.at(connection.settings_dict, error)
             return HttpResponse(f"{problem.title}. {problem.detail}", status=503, content_type="text/plain")
         if not isinstance(error, ConcordError):

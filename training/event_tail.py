@@ -1,6 +1,7 @@
 """Following events.jsonl while the training process appends to it."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ class EventTail:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self.messages: list[str] = []  # of the log events so far, with their times
 
     def read(self) -> list[dict[str, Any]]:
         """The events that were appended since the last call; a half-written last line waits for its end."""
@@ -21,8 +23,14 @@ class EventTail:
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        events = (_parse(line) for line in whole.splitlines())
-        return [event for event in events if event is not None]
+        parsed = (_parse(line) for line in whole.splitlines())
+        events = [event for event in parsed if event is not None]
+        self.messages += [_message(event) for event in events if event["kind"] == "log"]
+        return events
+
+
+def _message(event: dict[str, Any]) -> str:
+    return f"{datetime.fromtimestamp(event['at'], tz=UTC):%H:%M:%S} {event['message']}"
 
 
 def _parse(line: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
@@ -105,7 +105,8 @@ def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail)
     while True:
         exit_code = process.poll()  # before reading, so that the last events are not missed
         try:
-            recording.record(run, tail.read(), log_tail=_log_tail(run.folder))
+            events = tail.read()
+            recording.record(run, events, log_tail=_log_tail(run.folder, tail.messages))
         except JobCancelled:
             if exit_code is not None:
                 raise
@@ -141,22 +142,17 @@ def _failure(run: TrainingRun, exit_code: int) -> Exception:
     """The process's own account of why it ended, or what its exit code says."""
     reason = _written_reason(run.folder / "failure.json")
     if reason is not None:
-        return JobFailed(reason["error"], failure_kind=reason["kind"], log_tail=_log_tail(run.folder))
+        return JobFailed(reason["error"], failure_kind=reason["kind"])
     if exit_code == STOPPED_BY_SIGTERM:
         return JobFailed(
             "The training process was stopped from outside after saving a checkpoint; start the run again to resume.",
             failure_kind="stopped",
-            log_tail=_log_tail(run.folder),
         )
     cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
     if exit_code > 0 and shutil.disk_usage(run.folder).free < FULL_DISK_BYTES:
         return _disk_full(run, f"the training process ended with {cause} and could not write down why")
     hint = " The kernel does that when memory runs out." if exit_code == -signal.SIGKILL else ""
-    return JobFailed(
-        f"The training process ended with {cause} and left no reason.{hint}",
-        failure_kind="process-died",
-        log_tail=_log_tail(run.folder),
-    )
+    return JobFailed(f"The training process ended with {cause} and left no reason.{hint}", failure_kind="process-died")
 
 
 def _written_reason(path: Path) -> dict[str, str] | None:
@@ -172,11 +168,16 @@ def _disk_full(run: TrainingRun, detail: str) -> JobFailed:
     return JobFailed(
         f"The disk of {run.folder} is full: {detail}. Free some space and start the run again.",
         failure_kind="disk_full",
-        log_tail=_log_tail(run.folder),
     )
 
 
-def _log_tail(folder: Path) -> str:
+def _log_tail(folder: Path, messages: Sequence[str] = ()) -> str:
+    """What the process said: its messages, then whatever it or its libraries printed."""
+    printed = _printed(folder)
+    return "\n".join([*messages, printed] if printed else messages)
+
+
+def _printed(folder: Path) -> str:
     path = folder / "process.log"
     if not path.exists():
         return ""

@@ -31,13 +31,6 @@ class NotEnrolled(ConcordError):
     title = "You are not enrolled"
 
 
-class KeyReused(ConcordError):
-    """An idempotency key came back with another slot, so this answer would be lost."""
-
-    status = 409
-    title = "This idempotency key has been used"
-
-
 def enrolled_campaigns(user: Any) -> QuerySet[Any]:
     """Campaigns in which the user annotates, paused or not, while a member of the workspace."""
     return Campaign.objects.filter(enrolments__annotator__user=user, workspace__memberships__user=user).order_by("pk")
@@ -98,8 +91,6 @@ class SlotViewSet(ApiViewSet):
         """
         annotator = self._annotator(pk)
         judgment = queue.submit_judgment(slot_id=pk, annotator=annotator, **self.read_input(JudgmentInput))
-        if judgment.slot_id != pk:
-            raise KeyReused(f"It belongs to your answer to slot {judgment.slot_id}; make a new key for every answer.")
         return self.created(judgment)
 
     @extend_schema(request=ReleaseInput, responses=ReleasedSerializer)

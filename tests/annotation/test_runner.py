@@ -75,7 +75,7 @@ def test_a_lost_judges_work_is_taken_up_where_it_stopped(factory: Factory) -> No
 
 
 def test_a_cancelled_judge_stops(factory: Factory) -> None:
-    run = judging(factory.campaign(annotators=[], num_comparisons=runner.BEAT_EVERY), factory.judge())
+    run = judging(factory.campaign(annotators=[], num_comparisons=runner.BATCH), factory.judge())
     jobs.request_cancel(run)
     with pytest.raises(JobCancelled):
         runner.judge(run)
