@@ -142,6 +142,8 @@ def _preference_accuracies(run: EvaluationRun) -> list[Measured]:
 
 
 def _held_out_rows(dataset: Dataset) -> list[dict[str, Any]]:
+    if not dataset.parquet_path.exists():
+        raise JobFailed(f"The file of {dataset} is missing: {dataset.parquet_path}.", failure_kind="data_error")
     if file_sha256(dataset.parquet_path) != dataset.sha256:
         raise JobFailed(f"The file of {dataset} is not the one that was frozen.", failure_kind="data_error")
     columns = ["group_id", "split", "prompt", "chosen", "rejected"]

@@ -12,6 +12,7 @@ from evaluation.models import EvaluationRun
 from generation.models import LanguageModel, SamplingRun
 
 Kind = EvaluationRun.Kind
+MAX_SEED = 2**63 - 1
 
 
 class EvaluationRefused(ConcordError):
@@ -37,6 +38,8 @@ def start_evaluation(
     """Queue an evaluation. Raises `EvaluationRefused` naming what is missing."""
     if not subjects:
         raise EvaluationRefused("Name at least one model to evaluate.")
+    if not 0 <= seed <= MAX_SEED:
+        raise EvaluationRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     if kind == Kind.WIN_RATE:
         _check_win_rate(subjects, baseline, sampling_run, judge)
     elif kind == Kind.PREFERENCE_ACCURACY:
@@ -93,5 +96,6 @@ def _check_preference_accuracy(
     policies = [model for model in subjects if model.kind == LanguageModel.Kind.POLICY]
     if policies and baseline is None:
         raise EvaluationRefused(f"{policies[0]} is a policy: its implicit reward needs its reference as baseline.")
-    if any(model.source == LanguageModel.Source.SERVED for model in subjects):
+    references = [baseline] if baseline is not None else []
+    if any(model.source == LanguageModel.Source.SERVED for model in (*subjects, *references)):
         raise EvaluationRefused("A served model cannot be scored; name a folder or a hub id.")
