@@ -30,7 +30,8 @@ def provide_environment(variables: MutableMapping[str, str] = os.environ) -> Non
     var_dir = Path(variables.get("CONCORD_VAR_DIR") or BASE_DIR / "var").resolve()
     var_dir.mkdir(parents=True, exist_ok=True)
     variables["DATABASE_URL"] = start_postgres(var_dir / "postgres")
-    variables.setdefault("SECRET_KEY", stored_secret_key(var_dir / "secret_key"))
+    if not variables.get("SECRET_KEY"):
+        variables["SECRET_KEY"] = stored_secret_key(var_dir / "secret_key")
 
 
 def start_postgres(data_dir: Path) -> str:

@@ -76,6 +76,13 @@ def require_free_port(port: int) -> None:
             ) from error
 
 
+def stop_on_signals() -> None:
+    """Let SIGTERM and a closing terminal end this process as Ctrl-C does; what `nohup` ignores stays ignored."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.default_int_handler)
+
+
 class Supervisor:
     """Runs programs side by side, each in a process group of its own and with a log file under `log_dir`."""
 
@@ -151,7 +158,18 @@ class Supervisor:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """Ask all to stop, then SIGKILL the groups of those that do not listen."""
+        """Ask all to stop, then SIGKILL what is left of their groups. A second Ctrl-C cuts the waiting short."""
+        try:
+            self._ask_to_stop()
+        finally:
+            for process in self._running.values():
+                _kill_group(process)
+                process.wait()
+            for log in self._logs:
+                log.close()
+            self._running.clear()
+
+    def _ask_to_stop(self) -> None:
         for program in self._wanted:
             process = self._running.get(program.name)
             if process is not None and process.poll() is None:
@@ -160,11 +178,6 @@ class Supervisor:
         for process in self._running.values():
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.1, deadline - time.monotonic()))
-            _kill_group(process)
-            process.wait()
-        for log in self._logs:
-            log.close()
-        self._running.clear()
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -1,6 +1,5 @@
 """`manage.py serve`: all of Concord's processes on one machine, until Ctrl-C."""
 
-import signal
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -11,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from core import broker
 from core.errors import ConcordError
-from core.supervisor import Supervisor, programs, require_free_port
+from core.supervisor import Supervisor, programs, require_free_port, stop_on_signals
 
 
 class Command(BaseCommand):
@@ -21,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stop_on_signals()
         try:
             self._serve(options["port"])
         except ConcordError as error:

@@ -1,7 +1,6 @@
 """`manage.py demo`: everything on one machine. Starts all processes, runs the main job, keeps serving until Ctrl-C."""
 
 import os
-import signal
 import time
 from argparse import ArgumentParser
 from typing import Any
@@ -13,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import Workspace
 from core import broker
 from core.errors import ConcordError
-from core.supervisor import Supervisor, programs, require_free_port
+from core.supervisor import Supervisor, programs, require_free_port, stop_on_signals
 from pipeline import command_line, services, summary
 from pipeline.accounts import LogIn, ensure_accounts
 from pipeline.follow import follow
@@ -30,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--exit", action="store_true", help="stop when the main job has ended")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        stop_on_signals()
         try:
             self._run(options)
         except ConcordError as error:
