@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pipeline.models import PipelineRun
 from pipeline.options import PipelineOptions
 from tests.factory import Factory
 from tests.pipeline import tiny
-from tests.workers import ChildProcess, wait_until
+from tests.workers import ChildProcess, child_environment, free_port, start_process, wait_until
 
 pytestmark = [pytest.mark.workers, pytest.mark.django_db(transaction=True)]
 
@@ -91,19 +92,45 @@ def test_prompts_become_judged_trained_and_measured_policies(
     assert len(summary.result_table(run)) == 4 + results.count()
 
 
+@pytest.fixture
+def demo(broker: str, tmp_path: Path) -> Callable[..., str]:
+    """`demo(words…)` runs `manage.py demo` to its end and returns what it printed."""
+
+    def run_to_end(*words: str) -> str:
+        process = start_process(
+            [sys.executable, "manage.py", "demo", "--exit", "--port", str(free_port()), *words],
+            log_path=tmp_path / "demo.log",
+            environment=child_environment(broker),
+        )
+        try:
+            assert process.popen.wait(SECONDS) == 0, process.log
+        finally:
+            process.kill()
+        return process.log
+
+    return run_to_end
+
+
 @pytest.mark.parametrize("broker", ["postgresql"], indirect=True)
-def test_a_file_of_pairs_becomes_trained_and_measured_models(
-    perform: Callable[[PipelineOptions], PipelineRun], tmp_path: Path
+def test_the_demo_learns_from_a_file_of_pairs_and_a_second_one_goes_on_with_the_same_data(
+    demo: Callable[..., str], tmp_path: Path
 ) -> None:
-    run = perform(tiny.pairs_options(tiny.write_pairs(tmp_path / "pairs.jsonl")))
-    assert "59 pairs on 59 prompts" in run.steps.get(key="pairs").summary
-    assert "1 unusable lines skipped (first: 8)" in run.steps.get(key="pairs").summary
+    options = tiny.pairs_options(tiny.write_pairs(tmp_path / "pairs.jsonl"))
+    words = ["--data", options.data, "--configs", json.dumps(options.configs)]
+    printed = demo(*words)
+    assert "59 pairs on 59 prompts" in printed
+    assert "1 unusable lines skipped (first: 8)" in printed
+    assert printed.count("✓") == 7
+    run = PipelineRun.objects.get()
     training = model_of(run, "dpo").checkpoint.run
     assert training.dataset is not None
     check_dataset(training.dataset)
     results = EvaluationResult.objects.filter(metric="accuracy")
     assert {result.model for result in results} == {model_of(run, "reward"), model_of(run, "dpo")}
     assert all(0 <= result.low <= result.value <= result.high <= 1 for result in results)
+    again = demo(*words)
+    assert [line for line in again.splitlines() if "accuracy" in line][-1] in printed
+    assert PipelineRun.objects.get() == run
 
 
 @pytest.mark.parametrize("broker", ["postgresql"], indirect=True)

@@ -9,6 +9,7 @@ import pytest
 from annotation.models import Annotator, Campaign, Dataset, JudgingRun
 from core import jobs
 from core.errors import IllegalTransition
+from core.jobs import JobFailed
 from core.models import Job
 from generation.models import PromptSet, SamplingRun
 from pipeline import services, tasks
@@ -93,7 +94,7 @@ def test_a_step_without_jobs_is_done_at_once_and_the_next_one_waits_for_its_job(
     run = started(factory)
     assert services.advance(pk=run.pk)
     assert statuses(run)[:3] == ["finished", "running", "waiting"]
-    assert "400 prompts" in step(run, "prompts").summary
+    assert step(run, "prompts").summary.startswith("300 with demonstrations, 300 to be judged on")
     dataset = Dataset.objects.get()
     assert step(run, "demonstrations").jobs == [["annotation.dataset", dataset.pk]]
 
@@ -102,7 +103,7 @@ def test_advancing_again_starts_nothing_twice(factory: Factory) -> None:
     run = started(factory)
     for _ in range(3):
         assert services.advance(pk=run.pk)
-    assert Dataset.objects.count() == PromptSet.objects.count() == 1
+    assert (Dataset.objects.count(), PromptSet.objects.count()) == (1, 2)
 
 
 def test_an_ended_pipeline_is_left_alone(factory: Factory) -> None:
@@ -115,7 +116,7 @@ def test_an_ended_pipeline_is_left_alone(factory: Factory) -> None:
 def test_a_second_pipeline_with_the_same_seed_uses_the_same_prompts(factory: Factory) -> None:
     for _ in range(2):
         services.advance(pk=started(factory).pk)
-    assert PromptSet.objects.count() == 1
+    assert PromptSet.objects.count() == 2
     assert Dataset.objects.count() == 2
 
 
@@ -145,6 +146,25 @@ def test_a_failed_step_is_tried_again_with_a_new_job(at_sft: PipelineRun) -> Non
     second = sft_job(at_sft)
     assert (second.status, second.pk != first.pk) == ("queued", True)
     assert (step(at_sft, "sft").error, Dataset.objects.count()) == ("", 1)
+
+
+def test_a_mended_pipeline_goes_on_to_its_end(at_sft: PipelineRun, finish_jobs: Callable[[], int]) -> None:
+    at_sft.steps.filter(number__gt=3).delete()
+    path = Dataset.objects.get().parquet_path
+    whole = path.read_bytes()
+    path.write_bytes(whole + b"one byte more")
+    with pytest.raises(JobFailed):
+        finish_jobs()
+    with pytest.raises(StepFailed, match="Freeze it again"):
+        services.advance(pk=at_sft.pk)
+    path.write_bytes(whole)
+    services.retry_pipeline(pipeline_run=at_sft)
+    services.advance(pk=at_sft.pk)
+    finish_jobs()
+    assert not services.advance(pk=at_sft.pk)
+    at_sft.refresh_from_db()
+    assert (at_sft.status, statuses(at_sft)) == ("finished", ["finished"] * 3)
+    assert "120 steps" in step(at_sft, "sft").summary
 
 
 def test_only_a_failed_pipeline_is_tried_again(factory: Factory) -> None:

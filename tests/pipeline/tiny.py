@@ -11,7 +11,8 @@ from pipeline.options import PipelineOptions
 from tests.training.tiny import FRESH
 
 SIZES: dict[str, Any] = {
-    "num_prompts": 400,
+    "num_demonstrations": 300,
+    "num_prompts": 300,
     "num_candidate_prompts": 60,
     "temperature": 1.0,
     "max_new_tokens": 8,
