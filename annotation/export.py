@@ -134,18 +134,24 @@ def best_completion_rows(campaigns: Sequence[Campaign], chosen: DatasetFilter) -
     return [best[key] for key in sorted(best)]
 
 
-def reference_rows(prompt_set: PromptSet) -> list[dict[str, Any]]:
-    """One demonstration for each prompt with a reference answer."""
-    prompts = prompt_set.prompts.exclude(reference="").order_by("fingerprint")
+def demonstration_rows(prompt_set: PromptSet) -> list[dict[str, Any]]:
+    """One row for each written or imported reply; a prompt that has none gives its reference answer, if it has one."""
+    shown = Completion.objects.filter(prompt__prompt_set=prompt_set).exclude(origin=Completion.Origin.SAMPLED)
+    replies: dict[int, list[Completion]] = defaultdict(list)
+    for completion in shown.order_by("pk"):
+        replies[completion.prompt_id].append(completion)
     return [
-        {
-            **_prompt_columns(prompt, prompt_set),
-            "completion": prompt.reference,
-            "completion_id": None,
-            "judgment_ids": [],
-        }
-        for prompt in prompts
+        {**_prompt_columns(prompt, prompt_set), "completion": text, "completion_id": pk, "judgment_ids": []}
+        for prompt in prompt_set.prompts.order_by("fingerprint")
+        for pk, text in _replies(prompt, replies[prompt.pk])
     ]
+
+
+def _replies(prompt: Prompt, shown: Sequence[Completion]) -> list[tuple[int | None, str]]:
+    """(completion id, text) of what the prompt demonstrates; the reference answer is no completion and has no id."""
+    if shown:
+        return [(reply.pk, reply.text) for reply in shown if reply.text.strip()]
+    return [(None, prompt.reference)] if prompt.reference else []
 
 
 def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[tuple[int, int], PairVotes]:

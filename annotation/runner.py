@@ -72,7 +72,7 @@ def _rows(dataset: Dataset) -> tuple[list[dict[str, Any]], pa.Schema]:
     if dataset.kind == Dataset.Kind.PREFERENCES:
         return export.preference_rows(campaigns, chosen), export.PREFERENCE_SCHEMA
     if dataset.prompt_set is not None:
-        return export.reference_rows(dataset.prompt_set), export.DEMONSTRATION_SCHEMA
+        return export.demonstration_rows(dataset.prompt_set), export.DEMONSTRATION_SCHEMA
     return export.best_completion_rows(campaigns, chosen), export.DEMONSTRATION_SCHEMA
 
 

@@ -40,13 +40,20 @@ from generation.engines.transformers_engine import TransformersEngine
 from generation.near_duplicates import mark_near_duplicates
 from generation.splits import fingerprint, split_of
 from generation.starter import StarterPrompt
+from generation.starter.demonstrations import demonstrate
 from training.algorithms import presets
 from training.algorithms.config import Config, config_fields
 from training.algorithms.presets import StarterSizes
 
 POLICIES = ("dpo", "ppo")
 QUICK_STEPS = {"sft": 30, "reward": 10, "dpo": 10, "ppo": 2}
-QUICK_SIZES = {"num_prompts": 600, "num_candidate_prompts": 80, "num_eval_prompts": 60, "num_rankings": 10}
+QUICK_SIZES = {
+    "num_demonstrations": 500,
+    "num_prompts": 400,
+    "num_candidate_prompts": 80,
+    "num_eval_prompts": 60,
+    "num_rankings": 10,
+}
 PAIRWISE = pairwise()
 
 
@@ -109,24 +116,26 @@ class SeedRun:
 
 def run_seed(run: SeedRun) -> None:
     """The whole demonstration for one seed."""
-    run.prompts = starter.generate(num_prompts=run.sizes.num_prompts, seed=run.seed)
-    sft = run.train("sft", presets.starter_sft(), demonstration_rows(run))
+    prompts = starter.generate(num_prompts=run.sizes.num_demonstrations + run.sizes.num_prompts, seed=run.seed)
+    demonstrated, run.prompts = prompts[: run.sizes.num_demonstrations], prompts[run.sizes.num_demonstrations :]
+    sft = run.train("sft", presets.starter_sft(), demonstration_rows(run, demonstrated))
     pairs = judged_pairs(run, sft)
     run.numbers["num_pairs"] = len(pairs)
     reward = run.train("reward", presets.starter_reward(), pairs, init_model=sft)
     dpo = run.train("dpo", presets.starter_dpo(), pairs, init_model=sft)
-    ppo = run.train("ppo", presets.starter_ppo(), prompt_rows(run), init_model=sft, reward_model=reward)
+    ppo = run.train("ppo", presets.starter_ppo(), prompt_rows(run, run.prompts), init_model=sft, reward_model=reward)
     compare(run, {"sft": sft, "dpo": dpo, "ppo": ppo})
 
 
-def demonstration_rows(run: SeedRun) -> list[dict[str, Any]]:
-    """Every prompt with its reference answer."""
-    return [{**row, "completion": p.reference} for row, p in zip(prompt_rows(run), run.prompts, strict=True)]
+def demonstration_rows(run: SeedRun, prompts: Sequence[StarterPrompt]) -> list[dict[str, Any]]:
+    """Every prompt with a demonstration."""
+    replies = demonstrate(prompts, careless_share=run.sizes.careless_share, seed=run.seed)
+    return [{**row, "completion": reply} for row, reply in zip(prompt_rows(run, prompts), replies, strict=True)]
 
 
-def prompt_rows(run: SeedRun) -> list[dict[str, Any]]:
+def prompt_rows(run: SeedRun, prompts: Sequence[StarterPrompt]) -> list[dict[str, Any]]:
     """Every prompt with its split."""
-    return [{"prompt": json.dumps(prompt.messages), "split": run.split(prompt)} for prompt in run.prompts]
+    return [{"prompt": json.dumps(prompt.messages), "split": run.split(prompt)} for prompt in prompts]
 
 
 def sample(

@@ -11,7 +11,8 @@ from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
-from config.environment import BASE_DIR, EnvironmentInvalid, read_environment
+from config.environment import BASE_DIR as PROJECT_DIR
+from config.environment import EnvironmentInvalid, read_environment
 
 django_stubs_ext.monkeypatch()
 
@@ -20,6 +21,7 @@ try:
 except EnvironmentInvalid as error:
     raise ImproperlyConfigured(str(error)) from None
 
+BASE_DIR = PROJECT_DIR  # the folder of manage.py, where child processes start
 VAR_DIR = ENVIRONMENT.var_dir
 DATASETS_DIR = VAR_DIR / "datasets"
 RUNS_DIR = VAR_DIR / "runs"

@@ -1,6 +1,6 @@
 """Writes to prompt sets, language models and sampling runs."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -112,6 +112,19 @@ def add_prompts(*, prompt_set: PromptSet, prompts: Sequence[NewPrompt]) -> Impor
         Prompt.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=1000)
         num_added = prompt_set.prompts.count() - num_before
     return ImportReport(num_added=num_added, num_known=len(prompts) - num_added)
+
+
+def import_replies(*, prompt_set: PromptSet, replies: Mapping[str, str]) -> int:
+    """Add replies (fingerprint of a prompt in the set → text) as imported completions; known ones are passed over."""
+    imported = Completion.objects.filter(prompt__prompt_set=prompt_set, origin=Completion.Origin.IMPORTED)
+    known = set(imported.values_list("prompt__fingerprint", "text"))
+    prompts = prompt_set.prompts.filter(fingerprint__in=replies)
+    new = [
+        Completion(prompt=prompt, origin=Completion.Origin.IMPORTED, text=replies[prompt.fingerprint])
+        for prompt in prompts
+        if (prompt.fingerprint, replies[prompt.fingerprint]) not in known
+    ]
+    return len(Completion.objects.bulk_create(new, batch_size=2000))
 
 
 def register_model(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from core.models import Job
-from pipeline import candidate_steps, evaluation_steps, import_steps, judging_steps, training_steps
+from pipeline import candidate_steps, evaluation_steps, import_steps, judging_steps, starter_steps, training_steps
 from pipeline.context import Context
 from pipeline.options import PipelineOptions
 
@@ -25,8 +25,8 @@ class StepKind:
 PROMPTS = StepKind(
     key="prompts",
     title="Make the starter prompts",
-    start=candidate_steps.start_prompts,
-    conclude=candidate_steps.conclude_prompts,
+    start=starter_steps.start_prompts,
+    conclude=starter_steps.conclude_prompts,
 )
 PAIRS = StepKind(
     key="pairs",

@@ -44,14 +44,14 @@ def check_configs(options: PipelineOptions) -> None:
 
 
 def start_demonstrations(context: Context) -> Sequence[Job]:
-    """Reference answers of the starter prompts, or the preferred reply of each imported prompt."""
+    """The starter demonstrations, or the preferred reply of each imported prompt."""
     campaign = context.find(Campaign, "pair_campaign")
     dataset = annotation.start_freeze(
         workspace=context.workspace,
         name=context.free_name(Dataset, context.named("Demonstrations")),
         kind=Dataset.Kind.DEMONSTRATIONS,
         campaigns=[campaign] if campaign else (),
-        prompt_set=None if campaign else context.get(PromptSet, "prompt_set"),
+        prompt_set=None if campaign else context.get(PromptSet, "demonstrated_set"),
     )
     context.put("demonstrations", dataset)
     return [dataset]

@@ -146,7 +146,7 @@ def test_reference_answers_are_demonstrations(factory: Factory) -> None:
     silent = prompt_set.prompts.earliest("pk")
     silent.reference = ""
     silent.save()
-    made = export.reference_rows(prompt_set)
+    made = export.demonstration_rows(prompt_set)
     assert {row["group_id"] for row in made} == {p.fingerprint for p in prompt_set.prompts.exclude(pk=silent.pk)}
     assert all(row["completion_id"] is None and row["completion"] for row in made)
 
@@ -165,7 +165,7 @@ def test_rows_come_in_the_same_order_whatever_the_order_of_the_judgments(factory
 def test_both_files_read_back_to_the_rows(factory: Factory, tmp_path: Path, schema: Any) -> None:
     made = rows(factory.judged_campaign())
     if schema is export.DEMONSTRATION_SCHEMA:
-        made = export.reference_rows(factory.prompt_set(num_prompts=3))
+        made = export.demonstration_rows(factory.prompt_set(num_prompts=3))
     hashes = export.write_files(tmp_path / "7", made, schema)
     table = pq.read_table(tmp_path / "7" / "data.parquet")
     assert table.schema.equals(schema)

@@ -16,9 +16,11 @@ from training.algorithms.config import DPOConfig, FreshModelConfig, PPOConfig, R
 class StarterSizes:
     """How much the demonstration generates, judges and measures."""
 
-    num_prompts: int = 8_000  # starter prompts, demonstrations included
-    held_out_fraction: float = 0.3  # of the prompts, never trained on
-    num_candidate_prompts: int = 2_000  # of these get completions to judge, held-out ones among them
+    num_demonstrations: int = 8_000  # prompts with a demonstration, for SFT
+    careless_share: float = 0.4  # of the demonstrations: wordy, as real ones often are
+    num_prompts: int = 5_000  # further prompts, for candidates, PPO and evaluation
+    held_out_fraction: float = 0.3  # of both, never trained on
+    num_candidate_prompts: int = 2_000  # of the further prompts get completions to judge, held-out ones among them
     num_completions: int = 4  # candidates a prompt
     temperature: float = 1.0  # of the candidates
     max_new_tokens: int = 16  # tokens a completion, stop token included
@@ -40,12 +42,12 @@ def starter_sft() -> SFTConfig:
         batch_size=32,
         groups_by_length=False,
         num_epochs=10,
-        max_steps=900,
+        max_steps=600,
         max_prompt_tokens=96,
         max_completion_tokens=24,
         eval_every=100,
         eval_examples=300,
-        stop_at_exact=0.5,
+        stop_at_exact=0.4,
         checkpoint_every=300,
         log_every=5,
     )
@@ -59,7 +61,7 @@ def starter_reward() -> RewardConfig:
         weight_decay=0.01,
         batch_size=32,
         groups_by_length=False,
-        num_epochs=2,
+        num_epochs=1,
         max_prompt_tokens=96,
         max_completion_tokens=24,
         eval_every=25,
@@ -76,7 +78,7 @@ def starter_dpo() -> DPOConfig:
         beta=0.1,
         batch_size=32,
         groups_by_length=False,
-        num_epochs=2,
+        num_epochs=1,
         max_prompt_tokens=96,
         max_completion_tokens=24,
         eval_every=25,
@@ -95,11 +97,11 @@ def starter_ppo() -> PPOConfig:
         batch_size=192,
         num_minibatches=4,
         num_epochs=10,
-        max_steps=30,
+        max_steps=25,
         max_prompt_tokens=96,
         max_completion_tokens=16,
         beta=0.03,
-        eval_every=10,
+        eval_every=12,
         eval_examples=200,
         checkpoint_every=10,
     )
