@@ -36,5 +36,5 @@ def test_both_rubrics_prefer_the_plain_answer() -> None:
 
 
 def test_a_share_above_one_is_refused() -> None:
-    with pytest.raises(ValueError, match="careless_share must lie in 0–1, got 1.5"):
+    with pytest.raises(ValueError, match=r"got 1\.5"):
         demonstrate(PROMPTS, careless_share=1.5, seed=0)
