@@ -8,6 +8,9 @@ from typing import Any
 from core.embedded import provide_environment
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+# torch's threads wait for each other by sleeping, not by spinning: on a machine that does anything else besides,
+# spinning makes small models ten times slower. Training processes inherit it.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 provide_environment()
 
 from celery import Celery  # noqa: E402 -- the environment must be complete before settings are read
