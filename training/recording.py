@@ -78,6 +78,15 @@ def _store_checkpoints(run: TrainingRun, events: Sequence[Event]) -> None:
         unique_fields=["run", "step"],
         update_fields=["path", "manifest_sha256", "is_final"],
     )
+    if rows:
+        _forget_pruned(run)
+
+
+def _forget_pruned(run: TrainingRun) -> None:
+    """The process keeps its newest checkpoints only; a row without its folder promises weights that are gone."""
+    for checkpoint in run.checkpoints.filter(is_final=False, language_model=None):
+        if not checkpoint.folder.exists():
+            checkpoint.delete()
 
 
 def _storable(text: str) -> str:

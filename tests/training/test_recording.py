@@ -46,6 +46,7 @@ def test_events_become_rows_and_progress(run: TrainingRun) -> None:
         sample(2, "That."),
         {"kind": "log"},
     ]
+    (run.folder / "checkpoints/step-000002").mkdir(parents=True)
     recording.record(run, events, log_tail="two steps\n")
     assert losses(run) == {1: 0.9, 2: 0.8}
     assert Metric.objects.filter(run=run, kind="evaluation").count() == 1
@@ -61,6 +62,15 @@ def test_steps_repeated_after_a_resume_replace_the_earlier_numbers(run: Training
     assert losses(run) == {1: 0.9, 2: 0.6}
     assert Checkpoint.objects.get(run=run).is_final
     assert SampleText.objects.get(run=run).text == "new"
+
+
+def test_a_checkpoint_that_was_pruned_from_disk_is_forgotten(run: TrainingRun) -> None:
+    for number in (1, 2):
+        (run.folder / f"checkpoints/step-{number:06d}").mkdir(parents=True)
+        recording.record(run, [checkpoint(number)], log_tail="")
+    (run.folder / "checkpoints/step-000001").rmdir()
+    recording.record(run, [checkpoint(3, is_final=True)], log_tail="")
+    assert list(run.checkpoints.values_list("step", flat=True)) == [2, 3]
 
 
 def test_an_older_attempt_leaves_nothing(run: TrainingRun) -> None:

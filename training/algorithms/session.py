@@ -69,9 +69,14 @@ class Session:
         return newest_valid(self.checkpoints, report=self.events.log)
 
     def is_finished(self) -> bool:
-        """Whether an earlier process completed this run."""
+        """Whether an earlier process completed this run. It may have died before it said so: it is announced again."""
         checkpoint = self.newest_checkpoint()
-        return checkpoint is not None and bool(read_state(checkpoint.path)["is_final"])
+        if checkpoint is None:
+            return False
+        state = read_state(checkpoint.path)
+        if state["is_final"]:
+            self._announce(checkpoint, step=int(state["step"]), is_final=True)
+        return bool(state["is_final"])
 
     def save(self, trainables: Trainables, *, step: int, is_final: bool = False) -> None:
         """Write, announce and retain. The final checkpoint leaves the optimiser out."""
@@ -81,6 +86,9 @@ class Session:
             write=lambda folder: self._write(folder, trainables, step=step, is_final=is_final),
         )
         keep_newest(self.checkpoints, num_kept=NUM_KEPT_CHECKPOINTS)
+        self._announce(checkpoint, step=step, is_final=is_final)
+
+    def _announce(self, checkpoint: Checkpoint, *, step: int, is_final: bool) -> None:
         self.events.checkpoint(
             step=step,
             path=checkpoint.path.relative_to(self.directory).as_posix(),

@@ -42,7 +42,7 @@ def made(tmp_path: Path, algorithm: str, name: str = "run", **config: object) ->
 
 def final_weights(directory: Path) -> bytes:
     """The bytes of the final model."""
-    (final,) = (event for event in events(directory, "checkpoint") if event["is_final"])
+    *_, final = (event for event in events(directory, "checkpoint") if event["is_final"])
     path = directory / str(final["path"]) / "model.safetensors"
     return path.read_bytes()
 
@@ -141,6 +141,16 @@ def test_a_finished_run_started_again_changes_nothing(tmp_path: Path) -> None:
     assert carry_out(directory) == 0
     assert final_weights(directory) == before
     assert events(directory, "log")[-1]["message"] == "This run is finished already."
+
+
+def test_a_final_checkpoint_that_was_never_announced_is_announced_by_the_next_process(tmp_path: Path) -> None:
+    directory = made(tmp_path, "sft")
+    assert carry_out(directory) == 0
+    announced = events(directory, "checkpoint")[-1]
+    (directory / "events.jsonl").unlink()  # as if it had been killed right after the rename
+    assert carry_out(directory) == 0
+    (again,) = events(directory, "checkpoint")
+    assert {**again, "at": 0} == {**announced, "at": 0}
 
 
 def test_the_goal_ends_sft_early(tmp_path: Path) -> None:
