@@ -1,24 +1,14 @@
 """A real Chromium in front of a live server. The console must stay clean: no error, no refused script or style."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from accounts.models import User
 from tests.factory import PASSWORD
 
-SWITCHES = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-    "--disable-quic",
-]
 SETTLE_MS = 300  # a key that comes sooner after a new task is meant for the one before, and does nothing
 
 
@@ -47,21 +37,6 @@ class Desk:
         self.page.wait_for_timeout(SETTLE_MS)
         for key in keys:
             self.page.keyboard.press(key)
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """Chromium, found at CHROMIUM or where Debian puts it."""
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    if not Path(path).exists():
-        pytest.fail(f"There is no Chromium at {path}: apt-get install chromium, or name another in CHROMIUM.")
-    # Playwright runs an event loop in this thread, in which Django would refuse to use the database.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=SWITCHES)
-        yield browser
-        browser.close()
-    del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
 
 
 @pytest.fixture
