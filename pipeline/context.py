@@ -20,6 +20,7 @@ class Context:
     options: PipelineOptions
     known: dict[str, int]  # outputs of the finished steps
     made: dict[str, int] = field(default_factory=dict)  # outputs of this step
+    notes: list[str] = field(default_factory=list)  # for the summary of a step that starts no job
 
     @property
     def workspace(self) -> Workspace:

@@ -22,6 +22,9 @@ class DataFileUnreadable(ConcordError):
     title = "The data file cannot be read"
 
 
+MAX_REASONS = 3  # of skipped lines, in the summary
+
+
 @contextmanager
 def open_text(path: Path) -> Iterator[TextIO]:
     """A text file, unpacked if its name ends in .gz. Raises `DataFileUnreadable`."""
@@ -45,8 +48,7 @@ def start_pairs(context: Context) -> Sequence[Job]:
     context.put("prompt_set", imported.prompt_set)
     context.made["num_pairs"] = imported.num_pairs + imported.num_known
     context.made["num_skipped"] = len(imported.skipped)
-    for index, (number, _) in enumerate(imported.skipped[:3]):
-        context.made[f"skipped_line_{index}"] = number
+    context.notes += [f"line {number}: {reason}" for number, reason in imported.skipped[:MAX_REASONS]]
     return []
 
 
@@ -54,6 +56,8 @@ def conclude_pairs(context: Context) -> str:
     campaign = context.get(Campaign, "pair_campaign")
     prompt_set = context.get(PromptSet, "prompt_set")
     made = context.made
-    lines = [str(made[key]) for key in sorted(made) if key.startswith("skipped_line_")]
-    skipped = f", {made['num_skipped']} unusable lines skipped (first: {', '.join(lines)})" if lines else ""
+    more = "; …" if made["num_skipped"] > len(context.notes) else ""
+    skipped = (
+        f", {made['num_skipped']} unusable lines skipped ({'; '.join(context.notes)}{more})" if context.notes else ""
+    )
     return f"{made['num_pairs']} pairs on {prompt_set.prompts.count()} prompts as {campaign}{skipped}"
