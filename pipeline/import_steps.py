@@ -22,6 +22,7 @@ class DataFileUnreadable(ConcordError):
     title = "The data file cannot be read"
 
 
+MAX_NAME = 100  # characters: what is made from it adds words of its own
 MAX_REASONS = 3  # of skipped lines, in the summary
 
 
@@ -40,7 +41,7 @@ def start_pairs(context: Context) -> Sequence[Job]:
     with open_text(path) as file:
         imported = import_preference_pairs(
             workspace=context.workspace,
-            name=f"Pairs of {path.name}",
+            name=f"Pairs of {path.name}"[:MAX_NAME],
             lines=file,
             is_skipping_malformed=True,
         )

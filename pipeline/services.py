@@ -87,11 +87,14 @@ def cancel_pipeline(*, pipeline_run: PipelineRun) -> None:
         run = PipelineRun.objects.select_for_update().get(pk=pipeline_run.pk)
         if run.status != PipelineRun.Status.RUNNING:
             raise IllegalTransition(f"{run} has already ended and cannot be cancelled.")
+        now = timezone.now()
         for step in run.steps.filter(status=Status.RUNNING):
             for job in jobs_of(step):
                 with suppress(IllegalTransition):  # one that has ended, perhaps at this moment
                     jobs.request_cancel(job)
-        _end(run, PipelineRun.Status.CANCELLED, timezone.now())
+            step.status, step.error, step.finished_at = Status.FAILED, "The pipeline was cancelled.", now
+            step.save(update_fields=["status", "error", "finished_at"])
+        _end(run, PipelineRun.Status.CANCELLED, now)
 
 
 def jobs_of(step: PipelineStep) -> list[Job]:

@@ -61,7 +61,9 @@ def _spec(run: TrainingRun, data_sha256: str) -> dict[str, Any]:
 
 def num_threads() -> int:
     """The CPU threads that this process may use."""
-    return len(os.sched_getaffinity(0))
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _location(model: LanguageModel | None) -> str | None:

@@ -197,6 +197,7 @@ def test_cancelling_stops_the_jobs_that_have_not_ended(at_sft: PipelineRun) -> N
     assert sft_job(at_sft).status == "cancelled"
     at_sft.refresh_from_db()
     assert at_sft.status == "cancelled"
+    assert (step(at_sft, "sft").status, step(at_sft, "sft").error) == ("failed", "The pipeline was cancelled.")
     with pytest.raises(IllegalTransition, match="already ended"):
         services.cancel_pipeline(pipeline_run=at_sft)
 
