@@ -119,7 +119,7 @@ def test_the_demo_learns_from_a_file_of_pairs_and_a_second_one_goes_on_with_the_
     words = ["--data", options.data, "--configs", json.dumps(options.configs)]
     printed = demo(*words)
     assert "59 pairs on 59 prompts" in printed
-    assert "1 unusable lines skipped (first: 8)" in printed
+    assert "1 unusable lines skipped (line 8: " in printed
     assert printed.count("✓") == 7
     run = PipelineRun.objects.get()
     training = model_of(run, "dpo").checkpoint.run
