@@ -6,6 +6,7 @@ worker is killed, the kernel ends the process too; whoever claims the run next r
 
 import fcntl
 import json
+import logging
 import os
 import shutil
 import signal
@@ -17,6 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+import psutil
 from django.conf import settings
 
 from core.jobs import JobCancelled, JobFailed, StaleAttempt
@@ -26,11 +28,14 @@ from training.algorithms.run import SUPERVISOR_PID
 from training.event_tail import EventTail
 from training.models import TrainingRun
 
+log = logging.getLogger(__name__)
+MODULE = "training.algorithms.run"
 POLL_SECONDS = 0.5
 MAX_RESTARTS = 2  # of a process that something killed
 GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
 SHUTDOWN_SECONDS = 10.0  # the same when the worker itself has to go
-LOCK_SECONDS = 60.0  # how long a dying predecessor may keep the run directory
+ORPHAN_SECONDS = 20.0  # how long a predecessor that lost its worker may take to save and go, before it is killed
+LOCK_SECONDS = 60.0  # how long anything else may keep the run directory
 STOPPED_BY_SIGTERM = 143
 LOG_CHARACTERS = 16_000
 FULL_DISK_BYTES = 2**20  # with less free space than this, a process may be unable to write down why it failed
@@ -78,7 +83,7 @@ def _run_once(run: TrainingRun, tail: EventTail, lock: IO[bytes], log: IO[bytes]
 
 
 def _start(folder: Path, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "training.algorithms.run", str(folder)]
+    command = [sys.executable, "-m", MODULE, str(folder)]
     return subprocess.Popen(
         command,
         cwd=settings.BASE_DIR,
@@ -188,15 +193,40 @@ def _printed(folder: Path) -> str:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[IO[bytes]]:
-    """Hold the run directory; a predecessor's process tree may need a moment to die."""
+    """Hold the run directory; a predecessor's process tree gets a moment to die, then it is killed."""
     with (folder / ".lock").open("ab") as lock:
-        deadline = time.monotonic() + LOCK_SECONDS
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StaleAttempt(f"Another process still trains in {folder}.") from None
-                time.sleep(POLL_SECONDS)
+        began = time.monotonic()
+        while not _takes(lock):
+            waited = time.monotonic() - began
+            if waited > LOCK_SECONDS:
+                raise StaleAttempt(f"Another process still trains in {folder}.")
+            if waited > ORPHAN_SECONDS:
+                _kill_orphans(folder)
+            time.sleep(POLL_SECONDS)
         yield lock
+
+
+def _takes(lock: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _kill_orphans(folder: Path) -> None:
+    """End training processes of this directory whose worker is gone; one whose worker lives is not ours to end."""
+    for process in psutil.process_iter(["cmdline", "ppid"]):
+        command = process.info["cmdline"] or []
+        is_trainer = MODULE in command and str(folder) in command
+        if is_trainer and process.info["ppid"] != os.getpid() and not _has_worker(process):
+            log.warning("the training process %s in %s does not end by itself: killed", process.pid, folder)
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _has_worker(process: psutil.Process) -> bool:
+    """Whether the process that started it still is its parent: orphans are adopted by another one."""
+    with suppress(psutil.Error):
+        return process.environ().get(SUPERVISOR_PID) == str(process.ppid())
+    return False

@@ -301,6 +301,32 @@ def test_two_workers_never_train_in_one_directory(
     assert not (run.folder / "started").exists()
 
 
+ORPHAN = """
+import fcntl, signal, sys, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+lock = open(sys.argv[3] + "/.lock", "ab")
+fcntl.flock(lock, fcntl.LOCK_EX)
+open(sys.argv[3] + "/held", "w").close()
+time.sleep(600)
+"""
+
+
+def test_an_orphan_that_does_not_end_by_itself_is_killed(
+    factory: Factory, trainer: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = claimed(tiny.sft_run(factory))
+    run.folder.mkdir(parents=True)
+    orphan = [sys.executable, "-c", ORPHAN, "-m", runner.MODULE, str(run.folder)]
+    launch = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+    subprocess.run([sys.executable, "-c", launch, *orphan], check=True)  # which ends, and leaves it alone
+    tiny.wait_for((run.folder / "held").exists, run)
+    monkeypatch.setattr(runner, "ORPHAN_SECONDS", 0.0)
+    trainer("touch started")
+    runner.train(run)
+    assert (run.folder / "started").exists()
+    tiny.wait_for(lambda: not list(tiny.trainers(run.folder)), run)
+
+
 def test_torn_lines_and_nul_bytes_in_the_log_do_no_harm(factory: Factory, trainer: Callable[[str], None]) -> None:
     trainer(r"printf 'a\000b\377\n'")
     run = perform(tiny.sft_run(factory))

@@ -40,7 +40,11 @@ def test_a_run_whose_worker_was_killed_is_resumed_by_another_one(
     tiny.wait_for(lambda: run.checkpoints.exists(), run)
     first.kill()
     second, beat = start_worker(), start_beat()
-    tiny.wait_for(lambda: not TrainingRun.objects.filter(pk=run.pk, status__in=("queued", "running")).exists(), run)
+    wait_until(
+        lambda: not TrainingRun.objects.filter(pk=run.pk, status__in=("queued", "running")).exists(),
+        seconds=2 * tiny.SECONDS,
+        why=lambda: f"{tiny.log_of(run)}\n{second.log}\n{beat.log}",
+    )
     run.refresh_from_db()
     assert (run.status, run.attempt) == ("finished", 2), second.log + beat.log
     assert "Resumed from step-" in (run.folder / "events.jsonl").read_text()

@@ -76,4 +76,6 @@ def log_of(run: TrainingRun) -> str:
     run.refresh_from_db()
     path = run.folder / "process.log"
     words = path.read_text(errors="replace")[-4000:] if path.exists() else "(no process yet)"
-    return f"run {run.pk} is {run.status} ({run.failure_kind} {run.error}):\n{words}"
+    state = f"{run.status}, attempt {run.attempt} by {run.claimed_by}, step {run.num_done}, heard {run.heartbeat_at}"
+    ids = [process.pid for process in trainers(run.folder)]
+    return f"run {run.pk} is {state}, trainers {ids} ({run.failure_kind} {run.error}):\n{run.log_tail}\n{words}"
