@@ -124,8 +124,8 @@ def test_the_same_seed_gives_the_same_interval() -> None:
 def test_many_different_comparisons_are_resampled_by_index(monkeypatch: pytest.MonkeyPatch) -> None:
     data = random_counts(3, num_units=400)
     by_kind = raw_agreement(data).interval
-    monkeypatch.setattr("annotation.agreement._MANY_DISTINCT", 1)
-    monkeypatch.setattr("annotation.agreement._CHUNK_CELLS", 5_000)
+    monkeypatch.setattr("annotation.agreement.intervals._MANY_DISTINCT", 1)
+    monkeypatch.setattr("annotation.agreement.intervals._CHUNK_CELLS", 5_000)
     by_index = raw_agreement(data).interval
     assert by_kind is not None
     assert by_index == pytest.approx(by_kind, abs=0.01)
