@@ -1,19 +1,47 @@
 """Texts of prompts and completions in templates."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from django import template
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from frontend.markdown import render_markdown
+from frontend.reading import Shown, shown_replies
+from frontend.visible_text import visible
+
+if TYPE_CHECKING:
+    from frontend.labeling import Reply
 
 register = template.Library()
+
+THUMBS = 2  # points of a thumb
 
 
 @register.filter
 def markdown(text: str) -> SafeString:
     """Sanitised Markdown."""
     return render_markdown(text)
+
+
+@register.filter
+def raw(text: str) -> SafeString:
+    """The text as it is, control characters marked."""
+    return mark_safe(visible(text))  # noqa: S308 -- escaped there
+
+
+@register.filter
+def shown(replies: "Sequence[Reply]", place: int) -> Shown:
+    """The reply at a place, as it is shown beside the others."""
+    return shown_replies([reply.text for reply in replies])[place]
+
+
+@register.filter
+def points(num_points: int) -> list[tuple[int, str]]:
+    """(value, what stands on the button) from worst to best: a thumb down and up for two points."""
+    if num_points == THUMBS:
+        return [(1, "Thumb down"), (2, "Thumb up")]
+    return [(value, str(value)) for value in range(1, num_points + 1)]
 
 
 @register.filter
