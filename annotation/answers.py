@@ -1,83 +1,108 @@
-"""Answers in their one canonical form: tiers, a weak ordering of the completions' indices, best first.
+"""Answers in their one canonical form: tiers, and what else the question asks.
 
-`[[2], [0, 1], [3]]` puts completion 2 first, 0 and 1 level, 3 last; a pairwise tie is `[[0, 1]]`. Inside a tier the
-indices rise. An index is always the completion's own, never its place on the page: `to_canonical` and `to_displayed`
-translate through the display order, in which `display_order[place]` is the index of the completion shown there.
+An index is always the completion's own, never its place on the page: `to_canonical` and `to_displayed` translate
+everything that speaks of replies through the display order, in which `display_order[place]` is the index of the
+completion shown there. `docs/reference/questions.md` lists the fields and the rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, TypeGuard
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, TypeVar
 
+from annotation import answer_fields, answer_rules
+from annotation.answer_fields import Edited, Safety, Span
 from annotation.question import Question
+from annotation.tiers import (
+    AnswerRefused,
+    OrderedPairs,
+    Tiers,
+    check_display_order,
+    ordered_pairs,
+    pairs_of,
+    parse_tiers,
+)
 
-Tiers = list[list[int]]
+__all__ = [
+    "Answer",
+    "AnswerRefused",
+    "Edited",
+    "OrderedPairs",
+    "Span",
+    "Tiers",
+    "check_display_order",
+    "ordered_pairs",
+    "pairs_of",
+    "parse_answer",
+    "parse_tiers",
+    "to_canonical",
+    "to_displayed",
+]
 
-_FIELDS = ("tiers", "strength", "both_bad", "cant_judge")
-
-
-class AnswerRefused(ValueError):
-    """An answer breaks a rule: `rule` is its short name, for programs; the message explains it to people."""
-
-    def __init__(self, rule: str, message: str) -> None:
-        self.rule = rule
-        super().__init__(message)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One judgment of one comparison, checked against its question."""
+    """One judgment of one comparison, checked against its question. Lists by reply have one entry for each."""
 
-    tiers: Tiers | None  # None only with cant_judge
+    tiers: Tiers | None  # None with cant_judge and for demonstrations
     strength: int | None = None  # 1 (barely) to the question's num_strengths (by far); only with a preference
     both_bad: bool = False  # a tie, because neither is any good
     cant_judge: bool = False  # no opinion, which is not a tie
+    unranked: list[int] = field(default_factory=list)  # in no tier, rising
+    unranked_is_worse: bool = False  # outside a top k; otherwise nothing is said about the unranked
+    ratings: list[int | None] | None = None  # points by reply, from 1
+    aspects: dict[str, list[int | None]] | None = None  # points by reply, from 1
+    safety: list[Safety | None] | None = None  # by reply
+    flags: list[list[str]] | None = None  # by reply
+    reasons: list[str] = field(default_factory=list)
+    rationale: str = ""
+    spans: list[Span] = field(default_factory=list)  # by reply and place
+    edited: Edited | None = None
+    demonstration: str = ""
+    unsafe_preference: bool = False  # an unsafe reply stands above a safe one, and the question flags it
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object that `parse_answer` reads back; what does not apply is left out."""
-        fields = {name: getattr(self, name) for name in _FIELDS}
-        return {name: value for name, value in fields.items() if value is not None and value is not False}
+        values = {name: getattr(self, name) for name in _FIELDS}
+        values["spans"] = [span.to_json() for span in self.spans]
+        values["edited"] = self.edited.to_json() if self.edited else None
+        return {name: value for name, value in values.items() if value not in (None, False, "", [])}
 
 
-@dataclass(frozen=True, kw_only=True)
-class OrderedPairs:
-    """What tiers say about every two completions."""
-
-    preferences: list[tuple[int, int]]  # (winner, loser)
-    ties: list[tuple[int, int]]  # (lower index, higher index)
+_FIELDS = tuple(item.name for item in fields(Answer))
 
 
-def parse_answer(raw: object, *, question: Question, num_completions: int) -> Answer:
-    """The answer in a JSON object with canonical indices. Raises AnswerRefused naming the rule that it breaks."""
+def parse_answer(
+    raw: object,
+    *,
+    question: Question,
+    num_completions: int,
+    wants_rationale: bool | None = None,
+    texts_lengths: Sequence[int] | None = None,
+) -> Answer:
+    """The answer in a JSON object. Raises AnswerRefused naming the rule that it breaks.
+
+    `wants_rationale` is whether this very task demands one (None: if the question always does); `texts_lengths` are the
+    characters of each reply in the order of which the answer speaks (None: spans are not held against the texts).
+    """
     if not isinstance(raw, Mapping):
         raise AnswerRefused("not_an_object", f"an answer is a JSON object, got {type(raw).__name__}")
     unknown = sorted(str(key) for key in set(raw) - set(_FIELDS))
     if unknown:
         raise AnswerRefused("unknown_field", f"unknown fields in the answer: {', '.join(unknown)}")
-    if _flag(raw, "cant_judge"):
-        return _without_order(raw, question)
-    tiers = parse_tiers(raw.get("tiers"), num_completions=num_completions)
-    answer = Answer(tiers=tiers, strength=raw.get("strength"), both_bad=_flag(raw, "both_bad"))
-    _check(answer, tiers, question)
-    return answer
-
-
-def parse_tiers(raw: object, *, num_completions: int) -> Tiers:
-    """Tiers in canonical form: each index of 0 … num_completions-1 once, no empty tier. Raises AnswerRefused."""
-    if not isinstance(raw, Sequence) or isinstance(raw, str) or not all(map(_is_index_list, raw)):
+    if num_completions != question.num_completions:
         raise AnswerRefused(
-            "tiers_malformed", f"tiers must be lists of completion indices, such as [[1], [0]], got {raw!r}"
+            "num_completions", f"the question is about {question.num_completions} completions, got {num_completions}"
         )
-    tiers = [sorted(tier) for tier in raw]
-    if not all(tiers):
-        raise AnswerRefused("empty_tier", f"a tier names at least one completion, got {raw!r}")
-    if sorted(index for tier in tiers for index in tier) != list(range(num_completions)):
-        raise AnswerRefused(
-            "not_all_once", f"tiers must name each of the completions 0–{num_completions - 1} exactly once, got {raw!r}"
-        )
-    return tiers
+    remarks = _remarks(raw, question, texts_lengths)
+    if answer_fields.read_flag(raw, "cant_judge"):
+        answer_rules.check_cant_judge(raw, question)
+        return Answer(tiers=None, cant_judge=True, **remarks)
+    answer = Answer(**_verdict(raw, question), **remarks)
+    return _checked(answer, question, wants_rationale)
 
 
 def to_canonical(answer: Answer, display_order: Sequence[int]) -> Answer:
@@ -92,85 +117,84 @@ def to_displayed(answer: Answer, display_order: Sequence[int]) -> Answer:
     return _renumbered(answer, [display_order.index(index) for index in range(len(display_order))])
 
 
-def check_display_order(display_order: Sequence[int]) -> None:
-    """Raises AnswerRefused unless `display_order` is a permutation of 0 … n-1."""
-    if sorted(display_order) != list(range(len(display_order))):
-        raise AnswerRefused("display_order", f"a display order names each place once, got {list(display_order)}")
+def _remarks(raw: Mapping[str, Any], question: Question, texts_lengths: Sequence[int] | None) -> dict[str, Any]:
+    """What goes with every answer, with 'can't judge' as well."""
+    answer_fields.read_flag(raw, "unranked_is_worse")  # these two are set here, whatever the sender says
+    answer_fields.read_flag(raw, "unsafe_preference")
+    return {
+        "safety": answer_fields.read_safety(raw, question),
+        "flags": answer_fields.read_flags(raw, question),
+        "reasons": answer_fields.read_reasons(raw, question),
+        "rationale": answer_fields.read_rationale(raw, question),
+        "spans": answer_fields.read_spans(raw, question, texts_lengths),
+    }
 
 
-def ordered_pairs(tiers: Sequence[Sequence[int]]) -> OrderedPairs:
-    """Every two completions as (winner, loser) or as a tie."""
-    preferences = [
-        (winner, loser)
-        for place, tier in enumerate(tiers)
-        for winner in tier
-        for worse in tiers[place + 1 :]
-        for loser in worse
-    ]
-    ties = [(first, second) for tier in tiers for first in tier for second in tier if first < second]
-    return OrderedPairs(preferences=preferences, ties=ties)
+def _verdict(raw: Mapping[str, Any], question: Question) -> dict[str, Any]:
+    """The order, and what is said about the replies beside it."""
+    ratings = answer_fields.read_ratings(raw, question)
+    unranked = answer_fields.read_unranked(raw)
+    tiers: Tiers | None
+    if question.kind == "demonstration":
+        answer_rules.check_no_order(raw)
+        tiers, unranked = None, []
+    elif question.kind == "rating":
+        tiers, unranked = answer_rules.tiers_of_ratings(ratings, raw, question), []
+    else:
+        tiers, unranked = answer_rules.ranked(raw, unranked, question)
+    return {
+        "tiers": tiers,
+        "unranked": unranked,
+        "unranked_is_worse": bool(unranked and question.top_k),
+        "strength": raw.get("strength"),
+        "both_bad": answer_fields.read_flag(raw, "both_bad"),
+        "ratings": ratings,
+        "aspects": answer_fields.read_aspects(raw, question),
+        "edited": answer_fields.read_edited(raw, question),
+        "demonstration": answer_fields.read_demonstration(raw, question),
+    }
 
 
-def _without_order(raw: Mapping[str, Any], question: Question) -> Answer:
-    if not question.allows_cant_judge:
-        raise AnswerRefused("cant_judge_not_allowed", "this question does not accept 'can't judge'")
-    if raw.get("tiers") is not None or raw.get("strength") is not None or _flag(raw, "both_bad"):
-        raise AnswerRefused("cant_judge_alone", "'can't judge' goes with no order, no strength and no 'both bad'")
-    return Answer(tiers=None, cant_judge=True)
-
-
-def _check(answer: Answer, tiers: Tiers, question: Question) -> None:
-    num_completions = sum(map(len, tiers))
-    if num_completions != question.num_completions:
-        raise AnswerRefused(
-            "num_completions", f"the question is about {question.num_completions} completions, got {num_completions}"
-        )
-    is_tie = len(tiers) == 1
-    if answer.both_bad:
-        _check_both_bad(question, is_tie=is_tie)
-    elif not question.allows_ties and len(tiers) < num_completions:
-        raise AnswerRefused("tie_not_allowed", "this question wants an order without ties")
-    _check_strength(answer.strength, question, is_tie=is_tie)
-
-
-def _check_both_bad(question: Question, *, is_tie: bool) -> None:
-    if not question.allows_both_bad:
-        raise AnswerRefused("both_bad_not_allowed", "this question does not accept 'both bad'")
-    if not is_tie:
-        raise AnswerRefused("both_bad_is_a_tie", "'both bad' prefers neither reply: its tiers are [[0, 1]]")
-
-
-def _check_strength(strength: object, question: Question, *, is_tie: bool) -> None:
-    if strength is None:
-        if question.num_strengths > 1 and not is_tie:
-            raise AnswerRefused("strength_missing", f"say how much better: 1–{question.num_strengths}")
-        return
-    if not _is_index(strength) or not 1 <= strength <= question.num_strengths:
-        raise AnswerRefused(
-            "strength_out_of_range", f"strength must lie in 1–{question.num_strengths}, got {strength!r}"
-        )
-    if is_tie:
-        raise AnswerRefused("strength_with_tie", "a strength goes with a preference, never with a tie")
+def _checked(answer: Answer, question: Question, wants_rationale: bool | None) -> Answer:
+    answer_rules.check_order(answer, question)
+    answer_rules.check_complete(answer, question)
+    answer_rules.check_ratings_fit(answer)
+    answer_rules.check_edited(answer)
+    answer_rules.check_demonstration(answer, question)
+    answer_rules.check_rationale(answer, question, wants_rationale)
+    strength = answer.strength if question.num_strengths > 1 else None  # 1 of 1 says nothing
+    return replace(answer, strength=strength, unsafe_preference=answer_rules.prefers_unsafe(answer, question))
 
 
 def _renumbered(answer: Answer, numbers: Sequence[int]) -> Answer:
-    if answer.tiers is None:
-        return answer
-    if sum(map(len, answer.tiers)) != len(numbers):
-        raise AnswerRefused("display_order", f"{len(numbers)} places for {sum(map(len, answer.tiers))} completions")
-    return replace(answer, tiers=[sorted(numbers[index] for index in tier) for tier in answer.tiers])
+    """The same answer after completion i has got the number `numbers[i]`."""
+    _check_fits(answer, len(numbers))
+    spans = [replace(span, completion=numbers[span.completion]) for span in answer.spans]
+    return replace(
+        answer,
+        tiers=answer.tiers and [sorted(numbers[index] for index in tier) for tier in answer.tiers],
+        unranked=sorted(numbers[index] for index in answer.unranked),
+        ratings=answer.ratings and _moved(answer.ratings, numbers),
+        aspects=answer.aspects and {name: _moved(points, numbers) for name, points in answer.aspects.items()},
+        safety=answer.safety and _moved(answer.safety, numbers),
+        flags=answer.flags and _moved(answer.flags, numbers),
+        spans=sorted(spans, key=lambda span: (span.completion, span.start)),
+        edited=answer.edited and replace(answer.edited, completion=numbers[answer.edited.completion]),
+    )
 
 
-def _flag(raw: Mapping[str, Any], name: str) -> bool:
-    value = raw.get(name, False)
-    if not isinstance(value, bool):
-        raise AnswerRefused("flag_malformed", f"{name} must be true or false, got {value!r}")
-    return value
+def _moved(values: Sequence[T], numbers: Sequence[int]) -> list[T]:
+    by_number = dict(zip(numbers, values, strict=True))
+    return [by_number[number] for number in range(len(numbers))]
 
 
-def _is_index_list(value: object) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str) and all(map(_is_index, value))
-
-
-def _is_index(value: object) -> TypeGuard[int]:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _check_fits(answer: Answer, num_places: int) -> None:
+    """Raises AnswerRefused unless the answer is about as many completions as there are places."""
+    by_reply = [answer.ratings, answer.safety, answer.flags, *(answer.aspects or {}).values()]
+    sizes = {len(values) for values in by_reply if values is not None}
+    if answer.tiers is not None:
+        sizes.add(sum(map(len, answer.tiers)) + len(answer.unranked))
+    named = [span.completion for span in answer.spans] + ([answer.edited.completion] if answer.edited else [])
+    if sizes - {num_places} or any(index >= num_places for index in named):
+        found = max([*sizes, *(index + 1 for index in named)])
+        raise AnswerRefused("display_order", f"{num_places} places for {found} completions")

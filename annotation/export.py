@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from annotation.answers import ordered_pairs
+from annotation.answers import pairs_of
 from annotation.models import Campaign, Candidate, Judgment
 from core.errors import ConcordError
 from generation.models import Completion, Prompt, PromptSet
@@ -166,9 +166,7 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     for pk, comparison_id, answer, pseudonym in judgments.values_list(
         "pk", "comparison_id", "answer", "annotator__pseudonym"
     ):
-        if not answer.get("tiers"):
-            continue  # "can't judge" is not a tie
-        for pair, winner in _said(answer["tiers"], candidates[comparison_id]):
+        for pair, winner in _said(answer, candidates[comparison_id]):  # of "can't judge" nothing: it is not a tie
             tally = votes[pair]
             tally.votes[winner] += 1
             tally.judgment_ids.append(pk)
@@ -176,9 +174,9 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     return votes
 
 
-def _said(tiers: list[list[int]], completions: dict[int, int]) -> Iterable[tuple[tuple[int, int], int]]:
+def _said(answer: dict[str, Any], completions: dict[int, int]) -> Iterable[tuple[tuple[int, int], int]]:
     """((lower id, higher id), winner's id or 0 for a tie) of every two completions."""
-    pairs = ordered_pairs(tiers)
+    pairs = pairs_of(answer)
     for winner, loser in pairs.preferences:
         first, second = sorted((completions[winner], completions[loser]))
         yield (first, second), completions[winner]

@@ -1,27 +1,37 @@
 """The question of a campaign: what annotators are asked, and which answers it accepts.
 
-A question is stored as JSON (`to_json`) and read back with every field checked (`from_json`). To add a field:
-give it a default that keeps stored questions valid, a line in `_check`, and a new type an entry in `_TYPES`.
+A question is stored as JSON (`to_json`) and read back with every field checked (`from_json`). To add a field: give it a
+default that keeps stored questions valid and a rule in `annotation/question_rules.py`. Ready ones are in
+`annotation/presets.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass, fields
+from typing import Any, Literal, get_args, get_type_hints
 
-Kind = Literal["pairwise", "ranking"]
+from annotation.question_rules import QuestionInvalid, check_rules, check_types
+
+__all__ = [
+    "KINDS",
+    "RATIONALES",
+    "Kind",
+    "Question",
+    "QuestionInvalid",
+    "demonstration",
+    "pairwise",
+    "ranking",
+    "rating",
+]
+
+Kind = Literal["pairwise", "ranking", "rating", "demonstration"]
+Rationale = Literal["none", "optional", "required", "sampled", "disputed"]
+OnUnsafePreference = Literal["refuse", "flag"]
 
 KINDS: tuple[str, ...] = get_args(Kind)
-MAX_STRENGTHS = 7
-MIN_COMPLETIONS, MAX_COMPLETIONS = 2, 9
-MAX_TITLE_CHARACTERS = 500
-
-_TYPES: dict[str, type] = {"str": str, "int": int, "bool": bool, "Kind": str}
-
-
-class QuestionInvalid(ValueError):
-    """A question breaks one of its own rules; the message names the field, what it should be and is."""
+RATIONALES: tuple[str, ...] = get_args(Rationale)
+THUMBS = 2  # rating_points of a thumb: 1 is down, 2 is up
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,22 +41,43 @@ class Question:
     Raises QuestionInvalid on construction if the fields do not go together.
     """
 
-    kind: Kind  # pairwise: which of two replies is better; ranking: all replies, best first
+    kind: Kind  # pairwise: which of two is better; ranking: best first; rating: points each; demonstration: write one
     title: str = "Which reply is better?"  # the sentence above the replies
-    num_completions: int = 2  # replies in one comparison; always 2 for pairwise
+    num_completions: int = 2  # replies in one comparison; always 2 for pairwise, usually 0 for demonstration
     num_strengths: int = 1  # degrees of "better": 1 asks for a side only, 4 is Llama 2's scale; pairwise only
     allows_ties: bool = True  # may two replies share a tier
     allows_both_bad: bool = False  # "both are bad": a tie that is kept apart from "equally good"; pairwise only
     allows_cant_judge: bool = True  # "I can't judge this": no order at all, which is not a tie
+    top_k: int = 0  # ranking: order the best k only, the others are worse than these; 0 orders all
+    allows_unranked: bool = False  # ranking: a tray of replies about which nothing is said
+    rating_points: int = 0  # points per reply, 1 is worst: 0 asks for none, 2 is a thumb down or up
+    aspects: tuple[str, ...] = ()  # each rated per reply, such as "helpfulness"
+    aspect_points: int = 5  # points of every aspect, 1 is least
+    asks_safety: bool = False  # is each reply safe or unsafe
+    on_unsafe_preference: OnUnsafePreference = "refuse"  # when an unsafe reply is preferred over a safe one
+    flags: tuple[str, ...] = ()  # marks for single replies, such as "hallucination"
+    reasons: tuple[str, ...] = ()  # chips that say why, such as "clearer"
+    rationale: Rationale = "none"  # free text that says why; sampled and disputed: required for some tasks
+    rationale_share: float = 0.0  # sampled: the share of tasks that want one, above 0 and up to 1
+    asks_spans: bool = False  # passages of a reply marked as good or bad
+    asks_edit: bool = False  # the best reply may be improved
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            _check_type(field.name, str(field.type), getattr(self, field.name))
-        _check(self)
+        check_types(self, _TYPES)
+        check_rules(self)
+
+    @property
+    def is_one_press(self) -> bool:
+        """One key answers all that is asked: two replies and nothing about either of them alone."""
+        extras = (self.rating_points, self.aspects, self.asks_safety, self.flags, self.reasons)
+        return (
+            self.kind == "pairwise" and self.rationale == "none" and not any((*extras, self.asks_spans, self.asks_edit))
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A JSON object with every field, defaults included, so that a stored question keeps its meaning."""
-        return asdict(self)
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
     def from_json(cls, raw: object) -> Question:
@@ -57,8 +88,12 @@ class Question:
         if unknown:
             raise QuestionInvalid(f"unknown fields in the question: {', '.join(unknown)}")
         if "kind" not in raw:
-            raise QuestionInvalid(f"kind is missing: one of {', '.join(KINDS)}")
-        return cls(**raw)
+            raise QuestionInvalid(f"kind is missing: one of {', '.join(KINDS)}", field="kind")
+        values: dict[str, Any] = {name: tuple(item) if isinstance(item, list) else item for name, item in raw.items()}
+        return cls(**values)
+
+
+_TYPES = get_type_hints(Question)
 
 
 def pairwise(**changes: Any) -> Question:
@@ -72,37 +107,12 @@ def ranking(num_completions: int = 4, **changes: Any) -> Question:
     return Question(**{"kind": "ranking", "title": title, "num_completions": num_completions, **changes})
 
 
-def _check_type(name: str, expected: str, value: object) -> None:
-    kind = _TYPES[expected]
-    is_right = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
-    if not is_right:
-        raise QuestionInvalid(f"{name} must be {kind.__name__}, got {value!r}")
+def rating(rating_points: int = 7, num_completions: int = 1, **changes: Any) -> Question:
+    """Points for every reply, by itself."""
+    fixed = {"kind": "rating", "num_completions": num_completions, "rating_points": rating_points}
+    return Question(**{**fixed, "title": "How good is the reply?", **changes})
 
 
-def _check(question: Question) -> None:
-    if question.kind not in KINDS:
-        raise QuestionInvalid(f"kind must be one of {', '.join(KINDS)}, got {question.kind!r}")
-    if not question.title.strip() or len(question.title) > MAX_TITLE_CHARACTERS:
-        raise QuestionInvalid(f"title must have 1–{MAX_TITLE_CHARACTERS} characters, got {len(question.title)}")
-    if not MIN_COMPLETIONS <= question.num_completions <= MAX_COMPLETIONS:
-        raise QuestionInvalid(
-            f"num_completions must lie in {MIN_COMPLETIONS}–{MAX_COMPLETIONS}, got {question.num_completions}"
-        )
-    if not 1 <= question.num_strengths <= MAX_STRENGTHS:
-        raise QuestionInvalid(f"num_strengths must lie in 1–{MAX_STRENGTHS}, got {question.num_strengths}")
-    if question.kind == "pairwise":
-        _check_pairwise(question)
-    else:
-        _check_ranking(question)
-
-
-def _check_pairwise(question: Question) -> None:
-    if question.num_completions != 2:
-        raise QuestionInvalid(f"a pairwise question compares 2 completions, got {question.num_completions}")
-
-
-def _check_ranking(question: Question) -> None:
-    if question.num_strengths != 1:
-        raise QuestionInvalid(f"a ranking has no strengths: num_strengths must be 1, got {question.num_strengths}")
-    if question.allows_both_bad:
-        raise QuestionInvalid("a ranking has no 'both bad': allows_both_bad must be false")
+def demonstration(**changes: Any) -> Question:
+    """Write the ideal reply; `num_completions` replies are shown for reference, usually none."""
+    return Question(**{"kind": "demonstration", "title": "Write the ideal reply.", "num_completions": 0, **changes})

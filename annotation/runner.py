@@ -9,7 +9,7 @@ from django.db import transaction
 
 from annotation import export, queue
 from annotation.export import DatasetFilter, NothingToFreeze
-from annotation.judges import rubric_judge
+from annotation.judges import check_can_answer, rubric_judge
 from annotation.models import Candidate, Dataset, JudgingRun, Slot
 from annotation.question import Question
 from core import jobs
@@ -21,13 +21,12 @@ def judge(run: JudgingRun) -> None:
     """Answer every slot that the judge can get, like a person: claim, read what is displayed, submit."""
     scripted = rubric_judge(run.annotator)
     question = Question.from_json(run.campaign.question)
+    check_can_answer(run.annotator, question)
     num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
     jobs.beat(run, num_done=0, num_total=num_open)
     num_done = 0
     while slots := queue.claim_slots(campaign=run.campaign, annotator=run.annotator, limit=BATCH):
-        answers_of = {
-            pk: {"tiers": scripted.judge(reference, texts, question)} for pk, reference, texts in _displayed(slots)
-        }
+        answers_of = {pk: scripted.answer(reference, texts, question) for pk, reference, texts in _displayed(slots)}
         num_done += queue.submit_judgments(
             annotator=run.annotator, answers_of=answers_of, key_prefix=f"run-{run.pk}-slot"
         )

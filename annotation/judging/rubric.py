@@ -6,8 +6,10 @@ less than a right one, whatever else it does, so that a model trained on their j
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from annotation.question import Question
 
@@ -42,6 +44,33 @@ class RubricJudge:
         if not question.allows_ties:
             return _without_ties(scores, completions)
         return _tiers_within(scores, self.margin)
+
+    def answer(self, reference: str, completions: Sequence[str], question: Question) -> dict[str, Any]:
+        """An answer as `annotation.answers` parses it. Ask `why_not` first whether the judge can answer at all."""
+        scores = [self.score(reference, completion) for completion in completions]
+        answer: dict[str, Any] = {}
+        if question.kind != "rating":
+            answer["tiers"] = self.judge(reference, completions, question)
+        if question.top_k:
+            answer["tiers"] = _without_ties(scores, completions)[: question.top_k]
+        if question.num_strengths > 1 and len(answer["tiers"]) > 1:
+            answer["strength"] = max(1, math.ceil((max(scores) - min(scores)) * question.num_strengths))
+        if question.rating_points:
+            answer["ratings"] = [1 + round(score * (question.rating_points - 1)) for score in scores]
+        if question.rationale != "none":
+            answer["rationale"] = f"Graded by rule from 0 to 1: best {max(scores):.2f}, worst {min(scores):.2f}."
+        return answer
+
+
+def why_not(question: Question) -> str:
+    """Why a rubric judge cannot answer the question; empty if it can."""
+    if question.kind == "demonstration":
+        return "it compares replies and writes none"
+    if question.asks_safety:
+        return "it cannot tell whether a reply is safe"
+    if question.aspects:
+        return f"it knows right from wrong, not {', '.join(question.aspects)}"
+    return ""
 
 
 def strict() -> RubricJudge:

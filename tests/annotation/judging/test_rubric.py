@@ -4,9 +4,9 @@ from itertools import permutations
 
 import pytest
 
-from annotation.answers import parse_tiers
-from annotation.judging.rubric import RubricJudge, edit_similarity, lenient, strict
-from annotation.question import pairwise, ranking
+from annotation.answers import parse_answer, parse_tiers
+from annotation.judging.rubric import RubricJudge, edit_similarity, lenient, strict, why_not
+from annotation.question import Question, demonstration, pairwise, ranking, rating
 
 WRONG_ANSWERS = ["", "ca", "cat cat", "the cat is here", "dog", "cats", "?!", "c a t", "cat " * 40]
 
@@ -96,3 +96,36 @@ def test_the_verdict_is_a_valid_answer() -> None:
 def test_edit_similarity_is_one_minus_the_relative_distance(first: str, second: str, similarity: float) -> None:
     assert edit_similarity(first, second) == pytest.approx(similarity)
     assert edit_similarity(second, first) == pytest.approx(similarity)
+
+
+@pytest.mark.parametrize("judge", [strict(), lenient()])
+@pytest.mark.parametrize(
+    "question",
+    [
+        pairwise(num_strengths=7, rating_points=7, rationale="required"),
+        pairwise(num_strengths=4, allows_ties=False),
+        ranking(2, top_k=1),
+        ranking(2, rating_points=2, reasons=("right",)),
+        rating(10, num_completions=2),
+    ],
+)
+@pytest.mark.parametrize("texts", [["dog", "cat"], ["cats", "cat."], ["cat", "cat"], ["", "?!"]])
+def test_the_answer_fits_every_question_that_it_can_answer(
+    judge: RubricJudge, question: Question, texts: list[str]
+) -> None:
+    assert why_not(question) == ""
+    parse_answer(judge.answer("cat", texts, question), question=question, num_completions=2)
+
+
+def test_the_farther_apart_two_replies_are_the_stronger_the_preference() -> None:
+    strengths = [
+        lenient().answer("cat", ["cat", worse], pairwise(num_strengths=4))["strength"] for worse in ("cats", "")
+    ]
+    assert strengths == [3, 4]  # 1 − 0.6 × 3/4 = 0.55 and 1 − 0 of 4
+
+
+@pytest.mark.parametrize(
+    "question", [demonstration(), pairwise(asks_safety=True), pairwise(aspects=("helpfulness", "honesty"))]
+)
+def test_what_no_rule_can_tell_is_said_so(question: Question) -> None:
+    assert why_not(question)
