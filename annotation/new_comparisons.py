@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from django.db import transaction
 
 from annotation.models import Campaign, Candidate, Comparison, Slot
+from annotation.opt_outs import SENSITIVE
 from generation.models import Completion, Prompt
 
 BATCH = 2000
@@ -21,9 +22,23 @@ class NewComparison:
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of the sorted completion ids: the same whatever their order."""
+        """SHA-256 of the sorted completion ids, or of the prompt's where it stands alone: whatever their order."""
         ids = ",".join(str(pk) for pk in sorted(completion.pk for completion in self.completions))
-        return hashlib.sha256(ids.encode()).hexdigest()
+        return hashlib.sha256((ids or f"prompt {self.prompt.pk}").encode()).hexdigest()
+
+    @property
+    def pair_key(self) -> int:
+        """Which models wrote the two completions, in order, as a number of 63 bits; 0 for other than two."""
+        if len(self.completions) != 2:
+            return 0
+        models = ",".join(str(completion.model_id) for completion in self.completions)
+        return int.from_bytes(hashlib.sha256(models.encode()).digest()[:8], "big") >> 1
+
+    @property
+    def categories(self) -> list[str]:
+        """What annotators may opt out of: the prompt's tags, and "sensitive" if it is."""
+        tags = [str(tag)[:100] for tag in self.prompt.tags]
+        return sorted({*tags, SENSITIVE} if self.prompt.is_sensitive else set(tags))
 
 
 def create_comparisons(
@@ -41,6 +56,8 @@ def create_comparisons(
                     prompt=group.prompt,
                     num_completions=len(group.completions),
                     fingerprint=key,
+                    pair_key=group.pair_key,
+                    categories=group.categories,
                     priority=priority,
                 )
                 for key, group in new.items()
@@ -66,7 +83,13 @@ def _create_candidates(comparisons: Sequence[Comparison], groups: Sequence[NewCo
 def _create_slots(campaign: Campaign, comparisons: Sequence[Comparison], overlap: int) -> None:
     Slot.objects.bulk_create(
         [
-            Slot(campaign=campaign, comparison=comparison, number=number, priority=comparison.priority)
+            Slot(
+                campaign=campaign,
+                comparison=comparison,
+                number=number,
+                priority=comparison.priority,
+                pair_key=comparison.pair_key,
+            )
             for comparison in comparisons
             for number in range(overlap)
         ],

@@ -1,15 +1,12 @@
 """Reads of campaigns, slots and judgments."""
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from django.db import models
 from django.db.models import Count, Q
 
 from accounts.querysets import VisibleMixin, WorkspaceQuerySet
-
-if TYPE_CHECKING:
-    pass
 
 
 class CampaignQuerySet(WorkspaceQuerySet):
@@ -18,8 +15,8 @@ class CampaignQuerySet(WorkspaceQuerySet):
     def with_progress(self) -> Self:
         """Adds num_slots and num_judged, counted, never stored."""
         return self.annotate(
-            num_slots=Count("slots", distinct=True),
-            num_judged=Count("slots", filter=Q(slots__judged_at__isnull=False), distinct=True),
+            num_slots=Count("slots", filter=Q(slots__purpose="main", slots__withdrawn_at=None), distinct=True),
+            num_judged=Count("slots", filter=Q(slots__purpose="main", slots__judged_at__isnull=False), distinct=True),
         )
 
 
@@ -52,6 +49,10 @@ class JudgmentQuerySet(VisibleMixin):
 
 class JudgingRunQuerySet(OfCampaignQuerySet):
     """Reads of judging runs."""
+
+
+class ConsensusRunQuerySet(OfCampaignQuerySet):
+    """Reads of consensus runs."""
 
 
 class DatasetQuerySet(WorkspaceQuerySet):

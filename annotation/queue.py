@@ -1,53 +1,31 @@
 """Slots: who is served what, under which lease, and how an answer becomes a judgment.
 
-A comparison has exactly as many slots as it wants judgments. One statement claims a slot that is free or whose lease
-has run out, skipping rows that others are claiming at this moment; a judgment needs the lease's token. So no comparison
-is judged more often than asked and no annotator judges one twice, whatever the number of processes.
+A comparison has exactly as many slots as it wants judgments. One statement (`annotation.claims`) claims a slot that is
+free or whose lease has run out, skipping rows that others are claiming at this moment; a judgment needs the lease's
+token. So no comparison is judged more often than asked and no annotator judges one twice, whatever the number of
+processes.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from annotation import answers
+from annotation import answers, claims, gold, rationales, selection
 from annotation.answers import Answer
-from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
+from annotation.models import Annotator, Campaign, Enrolment, Judgment, QuestionVersion, Skip, Slot
+from annotation.opt_outs import opt_outs_today
 from annotation.question import Question
+from annotation.queue_reasons import why_nothing, why_served
 from core.errors import ConcordError
 
-# The annotator's next slots: served by priority, then first judgments before second ones (coverage), then age.
-# Several at once are of different comparisons: only the lowest open slot of each is looked at.
-CLAIM = """
-UPDATE annotation_slot AS slot
-SET annotator_id = %(annotator)s, token = %(token)s, leased_until = %(until)s, draft = NULL,
-    display_order = ARRAY(SELECT place FROM generate_series(0, chosen.num_completions - 1) AS place ORDER BY random())
-FROM (
-    SELECT open.id, comparison.num_completions
-    FROM annotation_slot AS open
-    JOIN annotation_comparison AS comparison ON comparison.id = open.comparison_id
-    WHERE open.campaign_id = %(campaign)s
-      AND open.judged_at IS NULL
-      AND (open.annotator_id IS NULL OR open.leased_until < %(now)s)
-      AND NOT EXISTS (
-          SELECT 1 FROM annotation_slot AS own
-          WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s
-      )
-      AND (%(limit)s = 1 OR NOT EXISTS (
-          SELECT 1 FROM annotation_slot AS lower
-          WHERE lower.comparison_id = open.comparison_id AND lower.number < open.number
-            AND lower.judged_at IS NULL AND (lower.annotator_id IS NULL OR lower.leased_until < %(now)s)
-      ))
-    ORDER BY open.priority DESC, open.number, open.id
-    LIMIT %(limit)s
-    FOR UPDATE OF open SKIP LOCKED
-) AS chosen
-WHERE slot.id = chosen.id
-RETURNING slot.id
-"""
+__all__ = ["why_nothing", "why_served"]
+
+NUM_REVISABLE = 10  # of an annotator's latest judgments in a campaign
+MAX_DRAFT_CHARACTERS = 200_000
 
 
 class LeaseLost(ConcordError):
@@ -71,19 +49,38 @@ class AnswerRefused(ConcordError):
     title = "The answer is not complete"
 
 
-def claim_next_slot(*, campaign: Campaign, annotator: Annotator, now: datetime | None = None) -> Slot | None:
-    """The annotator's next task under a lease: their own unfinished one first. None if there is nothing to do."""
+class NotRevisable(ConcordError):
+    """The judgment is not one of the annotator's latest, or has been revised already."""
+
+    status = 409
+    title = "This answer can no longer be changed"
+
+
+def claim_next_slot(
+    *,
+    campaign: Campaign,
+    annotator: Annotator,
+    tab: str = "",
+    holding: Sequence[int] = (),
+    now: datetime | None = None,
+) -> Slot | None:
+    """The annotator's next task under a lease: their own unfinished one first. None if there is nothing to do.
+
+    `holding` names slots that the annotator's page has already, so that it can fetch the one after. `tab` is kept with
+    a new lease; an unfinished slot keeps the tab that it was opened in.
+    """
     now = now or timezone.now()
-    own = _renew_own(campaign, annotator, now)
-    if own is not None:
-        return own
-    if campaign.status != Campaign.Status.OPEN or not _is_active(campaign, annotator):
-        return None
+    hidden = opt_outs_today(campaign, annotator, now)
     try:
         with transaction.atomic():
-            return next(iter(_claim(campaign, annotator, now, limit=1)), None)
+            found = claims.claim(campaign, annotator, now=now, tab=tab, holding=holding, opt_outs=hidden)
     except IntegrityError:  # the same annotator claimed in another tab at this moment
-        return _renew_own(campaign, annotator, now)
+        with transaction.atomic():
+            found = claims.claim(campaign, annotator, now=now, tab=tab, holding=holding, opt_outs=hidden)
+    slot = next(iter(found), None)
+    if slot is not None:
+        rationales.fix(slot, campaign)
+    return slot
 
 
 def claim_slots(*, campaign: Campaign, annotator: Annotator, limit: int, now: datetime | None = None) -> list[Slot]:
@@ -94,10 +91,10 @@ def claim_slots(*, campaign: Campaign, annotator: Annotator, limit: int, now: da
     Slot.objects.filter(pk__in=[slot.pk for slot in own], annotator=annotator, judged_at=None).update(
         leased_until=until
     )
-    if len(own) == limit or campaign.status != Campaign.Status.OPEN or not _is_active(campaign, annotator):
-        return own
-    with transaction.atomic():
-        claimed = _claim(campaign, annotator, now, limit=limit - len(own))
+    claimed: list[Slot] = []
+    if len(own) < limit:
+        with transaction.atomic():
+            claimed = claims.claim(campaign, annotator, now=now, limit=limit - len(own), renews_own=False)
     if own or claimed:
         return [*own, *claimed]
     single = claim_next_slot(campaign=campaign, annotator=annotator, now=now)  # a lower slot may just have been locked
@@ -120,23 +117,23 @@ def submit_judgment(
     The same key gives the same judgment however often it is sent. An answer after the lease's end is taken while nobody
     else holds the slot. Raises `LeaseLost` (the draft stays with the sender) or `AnswerRefused` with the broken rule.
     """
+    now = now or timezone.now()
     with transaction.atomic():
-        slot = Slot.objects.select_for_update(of=("self",)).select_related("campaign").filter(pk=slot_id).first()
+        held = Slot.objects.select_for_update(of=("self",)).select_related("campaign")
+        slot = held.filter(pk=slot_id).first()
         # Looked up under the slot's lock: the same answer may arrive twice at once.
-        known: Judgment | None = Judgment.objects.filter(annotator=annotator, idempotency_key=idempotency_key).first()
-        if known is not None:
-            if known.slot_id != slot_id:
-                raise KeyReused(f"It belongs to your answer to slot {known.slot_id}; make a new key for every answer.")
-            return known
+        if slot is None or slot.judged_at is not None or slot.annotator_id != annotator.pk:
+            known = _known(annotator, idempotency_key, slot_id)
+            if known is not None:
+                return known
         _check_lease(slot, annotator, token)
         assert slot is not None  # noqa: S101 -- _check_lease raises otherwise; this tells the type checker
         canonical = _canonical(slot, answer)
-        slot.judged_at = now or timezone.now()
-        slot.draft = None
-        slot.save(update_fields=["judged_at", "draft"])
-        measured = {"active_ms": max(0, active_ms), "total_ms": max(0, total_ms)}
-        judgment = _judgment(slot, annotator, canonical, idempotency_key, **measured)
-        judgment.save()
+        Slot.objects.filter(pk=slot.pk).update(judged_at=now, draft=None)
+        judgment = _judgment(slot, annotator, canonical, idempotency_key, active_ms=active_ms, total_ms=total_ms)
+        _insert(judgment, slot_id)
+        gold.check(slot, judgment)
+    selection.update_after(slot)
     return judgment
 
 
@@ -152,11 +149,147 @@ def submit_judgments(
         slots = list(held.filter(pk__in=answers_of, annotator=annotator, judged_at=None).order_by("pk"))
         judged_at = now or timezone.now()
         Slot.objects.filter(pk__in=[slot.pk for slot in slots]).update(judged_at=judged_at, draft=None)
-        Judgment.objects.bulk_create(
+        judgments = Judgment.objects.bulk_create(
             _judgment(slot, annotator, _canonical(slot, answers_of[slot.pk]), f"{key_prefix}-{slot.pk}")
             for slot in slots
         )
+        for slot, judgment in zip(slots, judgments, strict=True):
+            gold.check(slot, judgment)
+    for slot in selection.one_of_each_prompt(slots):
+        selection.update_after(slot)
     return len(slots)
+
+
+def revise_judgment(
+    *,
+    judgment_id: int,
+    annotator: Annotator,
+    answer: dict[str, Any],
+    idempotency_key: str,
+    active_ms: int = 0,
+    total_ms: int = 0,
+) -> Judgment:
+    """Replace one of the annotator's latest answers by a newer row; `answer` speaks of the places shown then.
+
+    Raises `NotRevisable`, or `AnswerRefused` with the broken rule.
+    """
+    with transaction.atomic():
+        rows = Judgment.objects.select_for_update(of=("self",)).select_related("slot__campaign")
+        old = rows.filter(pk=judgment_id, annotator=annotator).first()
+        known = _known(annotator, idempotency_key, old.slot_id if old else 0)
+        if known is not None:
+            return known
+        slot = _revisable_slot(old, annotator)
+        Judgment.objects.filter(pk=judgment_id).update(is_current=False)
+        measured = {"active_ms": active_ms, "total_ms": total_ms}
+        judgment = _judgment(slot, annotator, _canonical(slot, answer), idempotency_key, **measured)
+        judgment.revises_id = judgment_id
+        _insert(judgment, slot.pk)
+    selection.update_after(slot)
+    return judgment
+
+
+def recent_judgments(*, campaign: Campaign, annotator: Annotator, limit: int = NUM_REVISABLE) -> list[Judgment]:
+    """The annotator's latest answers in the campaign, newest first; the first ten can be revised."""
+    rows = Judgment.objects.current().filter(slot__campaign=campaign, annotator=annotator)
+    slots = rows.exclude(purpose=Slot.Purpose.ADJUDICATION).select_related("slot__campaign", "comparison__prompt")
+    return list(slots.order_by("-slot__judged_at", "-pk")[:limit])
+
+
+def skip_slot(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID, reason: str = "") -> bool:
+    """Give a task away for good: it is not served to this annotator again. False if the lease was not held.
+
+    By the campaign's policy it goes to others, or its judgment is no longer wanted.
+    """
+    with transaction.atomic():
+        rows = Slot.objects.select_for_update(of=("self",)).select_related("campaign")
+        slot = rows.filter(pk=slot_id, annotator=annotator, token=_as_uuid(token), judged_at=None).first()
+        if slot is None:
+            return False
+        Skip.objects.get_or_create(
+            comparison_id=slot.comparison_id,
+            annotator=annotator,
+            defaults={"campaign": slot.campaign, "reason": reason.strip()[:500]},
+        )
+        if slot.purpose != Slot.Purpose.MAIN:
+            slot.delete()
+            return True
+        is_dropped = slot.campaign.skip_policy == Campaign.SkipPolicy.DROP
+        _free(Slot.objects.filter(pk=slot.pk), withdrawn_at=timezone.now() if is_dropped else None)
+    return True
+
+
+def save_draft(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID, draft: dict[str, Any]) -> bool:
+    """Keep an unfinished answer with the slot. False if the lease is not held."""
+    held = Slot.objects.filter(pk=slot_id, annotator=annotator, token=_as_uuid(token), judged_at=None)
+    return bool(held.update(draft=draft))
+
+
+def renew_lease(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID, now: datetime | None = None) -> datetime:
+    """Prolong a lease; returns its new end. Raises `LeaseLost`."""
+    now = now or timezone.now()
+    slot = Slot.objects.select_related("campaign").filter(pk=slot_id).first()
+    _check_lease(slot, annotator, token)
+    assert slot is not None  # noqa: S101 -- _check_lease raises otherwise
+    until = now + timedelta(seconds=slot.campaign.lease_seconds)
+    if not Slot.objects.filter(pk=slot_id, token=slot.token, judged_at=None).update(leased_until=until):
+        raise LeaseLost("Somebody else has taken this task at this moment. Your draft is kept here.")
+    return until
+
+
+def take_over(*, slot_id: int, annotator: Annotator, tab: str) -> bool:
+    """Move an unfinished task of one's own to another tab. False if it is not theirs any more."""
+    return bool(Slot.objects.filter(pk=slot_id, annotator=annotator, judged_at=None).update(tab=tab))
+
+
+def release_slot(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID) -> bool:
+    """Give an unanswered slot back, for instance when the page is left. False if the lease was not held."""
+    held = Slot.objects.filter(pk=slot_id, annotator=annotator, token=_as_uuid(token), judged_at=None)
+    if held.exclude(purpose=Slot.Purpose.MAIN).delete()[0]:
+        return True  # gold and repeats are made for one annotator; they come again when they are due
+    return _free(held)
+
+
+def acknowledge_guidelines(*, campaign: Campaign, annotator: Annotator, version: int) -> None:
+    """Note that the annotator has read this version of the guidelines; never goes back to an older one."""
+    Enrolment.objects.filter(
+        campaign=campaign, annotator=annotator, acknowledged_version__lt=min(version, campaign.guideline_version)
+    ).update(acknowledged_version=min(version, campaign.guideline_version))
+
+
+def _free(held: Any, *, withdrawn_at: datetime | None = None) -> bool:
+    return bool(
+        held.update(
+            annotator=None,
+            token=None,
+            leased_until=None,
+            display_order=[],
+            draft=None,
+            tab="",
+            served_at=None,
+            served_because="",
+            is_block_open=False,
+            withdrawn_at=withdrawn_at,
+        )
+    )
+
+
+def _known(annotator: Annotator, idempotency_key: str, slot_id: int) -> Judgment | None:
+    """The judgment that this key has made already. Raises `KeyReused` if it answers another slot."""
+    known: Judgment | None = Judgment.objects.filter(annotator=annotator, idempotency_key=idempotency_key).first()
+    if known is not None and known.slot_id != slot_id:
+        raise KeyReused(f"It belongs to your answer to slot {known.slot_id}; make a new key for every answer.")
+    return known
+
+
+def _insert(judgment: Judgment, slot_id: int) -> None:
+    """Store a new row. Raises `KeyReused` if its key is taken."""
+    try:
+        with transaction.atomic():
+            judgment.save(force_insert=True)
+    except IntegrityError:
+        _known(judgment.annotator, judgment.idempotency_key, slot_id)
+        raise
 
 
 def _judgment(slot: Slot, annotator: Annotator, canonical: Answer, key: str, **measured: int) -> Judgment:
@@ -165,74 +298,24 @@ def _judgment(slot: Slot, annotator: Annotator, canonical: Answer, key: str, **m
         slot=slot,
         comparison_id=slot.comparison_id,
         annotator=annotator,
+        purpose=slot.purpose,
         answer=canonical.to_json(),
         display_order=slot.display_order,
-        question_version=slot.campaign.question_version,
+        question_version=slot.question_version,
         guideline_version=slot.campaign.guideline_version,
         idempotency_key=key,
-        **measured,
+        **{name: max(0, value) for name, value in measured.items()},
     )
 
 
-def release_slot(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID) -> bool:
-    """Give an unanswered slot back, for instance when the page is left. False if the lease was not held."""
-    released = Slot.objects.filter(pk=slot_id, annotator=annotator, token=_as_uuid(token), judged_at=None).update(
-        annotator=None, token=None, leased_until=None, display_order=[], draft=None
-    )
-    return bool(released)
-
-
-def why_nothing(*, campaign: Campaign, annotator: Annotator, now: datetime | None = None) -> str:
-    """Why `claim_next_slot` has nothing for this annotator, in words for them."""
-    now = now or timezone.now()
-    enrolment = Enrolment.objects.filter(campaign=campaign, annotator=annotator).first()
-    if enrolment is None:
-        return "You are not enrolled in this campaign. Ask its manager to add you."
-    if not enrolment.is_active:
-        return f"Your work here is paused: {enrolment.pause_reason or 'ask the manager of this campaign'}."
-    if campaign.status != Campaign.Status.OPEN:
-        return f"This campaign is {campaign.get_status_display().lower()}: no tasks are served at the moment."
-    if not campaign.slots.exists():
-        return "This campaign has no comparisons yet: it waits for candidates."
-    open_slots = campaign.slots.filter(judged_at=None).exclude(comparison__slots__annotator=annotator)
-    if not open_slots.exists():
-        return "You have judged everything that this campaign wants from you. Thank you."
-    soonest = open_slots.filter(leased_until__gte=now).order_by("leased_until").first()
-    if soonest is not None and soonest.leased_until is not None:
-        minutes = max(1, round((soonest.leased_until - now).total_seconds() / 60))
-        return f"All remaining tasks are with other annotators; one may come free in {minutes} min."
-    return "Nothing is free at this moment; try again."
-
-
-def _renew_own(campaign: Campaign, annotator: Annotator, now: datetime) -> Slot | None:
-    """The annotator's unanswered slot, its lease renewed under the same token and order."""
-    until = now + timedelta(seconds=campaign.lease_seconds)
-    own: Slot | None = Slot.objects.filter(campaign=campaign).open_lease_of(annotator.pk).first()
-    if own is None:
-        return None
-    if not Slot.objects.filter(pk=own.pk, token=own.token, judged_at=None).update(leased_until=until):
-        return None  # taken over between the two statements
-    own.leased_until = until
-    return own
-
-
-def _claim(campaign: Campaign, annotator: Annotator, now: datetime, *, limit: int) -> list[Slot]:
-    values: dict[str, Any] = {
-        "annotator": annotator.pk,
-        "campaign": campaign.pk,
-        "token": uuid.uuid4(),
-        "limit": limit,
-        "now": now,
-        "until": now + timedelta(seconds=campaign.lease_seconds),
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(CLAIM, values)
-        ids = [pk for (pk,) in cursor.fetchall()]
-    return list(Slot.objects.filter(pk__in=ids).order_by("-priority", "number", "pk"))
-
-
-def _is_active(campaign: Campaign, annotator: Annotator) -> bool:
-    return Enrolment.objects.filter(campaign=campaign, annotator=annotator, is_active=True).exists()
+def _revisable_slot(old: Judgment | None, annotator: Annotator) -> Slot:
+    if old is None or not old.is_current:
+        raise NotRevisable("It is not yours, or a newer answer has replaced it already.")
+    latest = recent_judgments(campaign=old.slot.campaign, annotator=annotator)
+    if old.pk not in {judgment.pk for judgment in latest}:
+        raise NotRevisable(f"Only your last {NUM_REVISABLE} answers in a campaign can be changed.")
+    slot: Slot = old.slot
+    return slot
 
 
 def _check_lease(slot: Slot | None, annotator: Annotator, token: str | uuid.UUID) -> None:
@@ -242,11 +325,24 @@ def _check_lease(slot: Slot | None, annotator: Annotator, token: str | uuid.UUID
         raise LeaseLost("You have already answered this task, in another tab perhaps.")
 
 
+def question_of(slot: Slot) -> Question:
+    """What was asked when the slot was served."""
+    if slot.question_version == slot.campaign.question_version:
+        return Question.from_json(slot.campaign.question)
+    asked = QuestionVersion.objects.filter(campaign=slot.campaign_id, number=slot.question_version).first()
+    return Question.from_json(asked.question if asked else slot.campaign.question)
+
+
 def _canonical(slot: Slot, answer: dict[str, Any]) -> Answer:
     """The stored form: the same whatever order was shown."""
-    question = Question.from_json(slot.campaign.question)
+    question = question_of(slot)
     try:
-        displayed = answers.parse_answer(answer, question=question, num_completions=len(slot.display_order))
+        displayed = answers.parse_answer(
+            answer,
+            question=question,
+            num_completions=len(slot.display_order),
+            wants_rationale=rationales.is_wanted(slot, question),
+        )
         return answers.to_canonical(displayed, slot.display_order)
     except answers.AnswerRefused as error:
         raise AnswerRefused(f"{str(error)[:1].upper()}{str(error)[1:]}.", rule=error.rule) from error

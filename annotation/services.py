@@ -2,12 +2,13 @@
 
 import itertools
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import User, Workspace
+from annotation import campaign_policy, campaign_versions, quality_pauses
 from annotation.judges import check_judge
 from annotation.models import (
     Annotator,
@@ -53,24 +54,30 @@ def create_campaign(
     guidelines: str = "",
     overlap: int = 1,
     lease_seconds: int = 600,
+    policy: Mapping[str, Any] | None = None,
     user: User | None = None,
 ) -> Campaign:
-    """A campaign in draft. Raises `CampaignRefused`."""
+    """A campaign in draft; `policy` names settings of `campaign_policy`. Raises `CampaignRefused`, `PolicyInvalid`."""
     if Campaign.objects.filter(workspace=workspace, name=name).exists():
         raise CampaignRefused(f"{workspace} already has a campaign called {name!r}; choose another name.")
     if overlap < 1 or lease_seconds < 1:
         raise CampaignRefused(
             f"A comparison needs at least 1 judgment and a lease at least 1 second; got {overlap} and {lease_seconds}."
         )
-    return Campaign.objects.create(
-        workspace=workspace,
-        name=name,
-        question=question.to_json(),
-        guidelines=guidelines,
-        overlap=overlap,
-        lease_seconds=lease_seconds,
-        created_by=user,
-    )
+    with transaction.atomic():
+        campaign = Campaign.objects.create(
+            workspace=workspace,
+            name=name,
+            question=question.to_json(),
+            guidelines=guidelines,
+            overlap=overlap,
+            lease_seconds=lease_seconds,
+            created_by=user,
+        )
+        campaign_versions.keep(campaign, user)
+        if policy:
+            campaign_policy.set_policy(campaign=campaign, **policy)
+    return campaign
 
 
 def set_status(*, campaign: Campaign, status: str) -> Campaign:
@@ -104,7 +111,7 @@ def add_comparisons(
     groups a seeded choice of `max_per_prompt` is taken. Adding the same run again adds nothing twice.
     """
     wanted = Question.from_json(campaign.question).num_completions
-    size = size or wanted
+    size = wanted if size is None else size
     _check_addition(campaign, sampling_run, size, wanted)
     rng = random.Random(seed)  # noqa: S311 -- a reproducible choice, not a secret
     groups: list[NewComparison] = []
@@ -116,6 +123,21 @@ def add_comparisons(
         rng.shuffle(groups)
         groups = groups[:max_comparisons]
     return len(create_comparisons(campaign=campaign, groups=groups, overlap=overlap, priority=priority))
+
+
+def add_prompts(
+    *, campaign: Campaign, prompt_set: PromptSet, overlap: int | None = None, max_prompts: int | None = None
+) -> int:
+    """Ask for a demonstration of each prompt; returns how many are new. Raises `CampaignRefused`."""
+    if campaign.status == Status.CLOSED:
+        raise CampaignRefused(f"{campaign} is closed; nothing can be added to it.")
+    if campaign.workspace_id != prompt_set.workspace_id:
+        raise CampaignRefused("The prompt set must belong to the campaign's workspace.")
+    if (wanted := Question.from_json(campaign.question).num_completions) != 0:
+        raise CampaignRefused(f"The question of {campaign} is about {wanted} completions; sample some and add those.")
+    prompts = prompt_set.prompts.order_by("pk")[:max_prompts]
+    groups = [NewComparison(prompt=prompt, completions=()) for prompt in prompts]
+    return len(create_comparisons(campaign=campaign, groups=groups, overlap=overlap))
 
 
 def _check_addition(campaign: Campaign, sampling_run: SamplingRun, size: int, wanted: int) -> None:
@@ -156,9 +178,10 @@ def enrol(*, campaign: Campaign, annotator: Annotator) -> Enrolment:
     """Let the annotator take tasks of the campaign (again)."""
     if campaign.workspace_id != annotator.workspace_id:
         raise CampaignRefused("The annotator must belong to the campaign's workspace.")
-    enrolment, _ = Enrolment.objects.update_or_create(
-        campaign=campaign, annotator=annotator, defaults={"is_active": True, "pause_reason": ""}
-    )
+    enrolment, is_new = Enrolment.objects.get_or_create(campaign=campaign, annotator=annotator)
+    if not is_new and not enrolment.is_active:
+        quality_pauses.resume(campaign=campaign, annotator=annotator)
+        enrolment.refresh_from_db()
     return enrolment
 
 

@@ -104,7 +104,8 @@ class Annotation(Generation):
             for position, completion in enumerate(completions)
         )
         Slot.objects.bulk_create(
-            Slot(campaign=campaign, comparison=comparison, number=number) for number in range(campaign.overlap)
+            Slot(campaign=campaign, comparison=comparison, number=number, pair_key=comparison.pair_key)
+            for number in range(campaign.overlap)
         )
         return comparison
 
@@ -142,6 +143,7 @@ class Annotation(Generation):
             slot=slot,
             comparison=slot.comparison,
             annotator=annotator,
+            purpose=slot.purpose,
             answer={"tiers": [list(tier) for tier in tiers or [[index] for index in order]]},
             display_order=order,
             idempotency_key=str(uuid.uuid4()),
