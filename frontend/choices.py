@@ -10,7 +10,7 @@ WORDS = {  # how much better, weakest first, by the number of strengths
     1: ("better",),
     2: ("slightly better", "much better"),
     3: ("slightly better", "better", "much better"),
-    4: ("negligibly better", "slightly better", "better", "significantly better"),
+    4: ("negligibly better or unsure", "slightly better", "better", "significantly better"),
 }
 MOST_ON_ONE_ROW_OF_DIGITS = 4  # strengths a side that fit on the keys 1–8
 
