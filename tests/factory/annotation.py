@@ -83,10 +83,11 @@ class Annotation(Generation):
         )
 
     def enrolment(self, campaign: Campaign, annotator: User | Annotator) -> Enrolment:
-        """The annotator's place in the campaign."""
+        """The annotator's place in the campaign, its guidelines read."""
         if isinstance(annotator, User):
             annotator = self.person(annotator, campaign.workspace)
-        return Enrolment.objects.get_or_create(campaign=campaign, annotator=annotator)[0]
+        read = {"acknowledged_version": campaign.guideline_version}
+        return Enrolment.objects.get_or_create(campaign=campaign, annotator=annotator, defaults=read)[0]
 
     def comparison(
         self, campaign: Campaign, prompt: Prompt | None = None, *, completions: Sequence[Completion] | None = None
