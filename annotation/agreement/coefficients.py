@@ -174,7 +174,7 @@ def _chance_corrected(
     return estimate(
         coefficient,
         rows,
-        n=len(np.unique(twice.groups_U)),
+        n=int((np.bincount(twice.groups_U) > 0).sum()),
         num_judgments=int(twice.counts_UV.sum()),
         num_resamples=num_resamples,
         seed=seed,

@@ -34,6 +34,8 @@ class ValueCounts:
     def of_at_least(self, num_judgments: int) -> ValueCounts:
         """Only the units with so many judgments."""
         is_kept_U = self.counts_UV.sum(axis=1) >= num_judgments
+        if is_kept_U.all():
+            return self
         return ValueCounts(counts_UV=self.counts_UV[is_kept_U], values=self.values, groups_U=self.groups_U[is_kept_U])
 
 
