@@ -97,5 +97,7 @@ def _check_preference_accuracy(
     if policies and baseline is None:
         raise EvaluationRefused(f"{policies[0]} is a policy: its implicit reward needs its reference as baseline.")
     references = [baseline] if baseline is not None else []
-    if any(model.source == LanguageModel.Source.SERVED for model in (*subjects, *references)):
-        raise EvaluationRefused("A served model cannot be scored; name a folder or a hub id.")
+    without_weights = {LanguageModel.Source.SERVED, LanguageModel.Source.NAMED}
+    for model in (*subjects, *references):
+        if model.source in without_weights:
+            raise EvaluationRefused(f"A {model.source} model cannot be scored; name a folder or a hub id.")

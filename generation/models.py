@@ -77,6 +77,7 @@ class LanguageModel(models.Model):
         FOLDER = "folder", "Folder on disk"  # location is a path: weights made here or copied here
         HUB = "hub", "Hub id"  # location is a hub id, loaded through transformers
         SERVED = "served", "Served name"  # location is the name at an OpenAI-compatible endpoint
+        NAMED = "named", "Bare name"  # wrote imported completions; its weights are not known here, it cannot be run
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="language_models")
     name = models.CharField(max_length=120)

@@ -17,6 +17,9 @@ from generation.near_duplicates import mark_near_duplicates
 from generation.prompt_lines import NewPrompt, parse_prompts
 from generation.splits import fingerprint
 
+# Models that are known by name only come with imported completions; nobody registers them.
+USABLE_SOURCES = [source for source in LanguageModel.Source.values if source != LanguageModel.Source.NAMED]
+
 
 class NameTaken(ConcordError):
     """Another object of this kind in the workspace already has the name."""
@@ -156,8 +159,8 @@ def register_model(
 def _check_kind(kind: str, source: str) -> None:
     if kind not in LanguageModel.Kind.values:
         raise ModelRefused(f"kind must be one of {', '.join(LanguageModel.Kind.values)}, got {kind!r}.")
-    if source not in LanguageModel.Source.values:
-        raise ModelRefused(f"source must be one of {', '.join(LanguageModel.Source.values)}, got {source!r}.")
+    if source not in USABLE_SOURCES:
+        raise ModelRefused(f"source must be one of {', '.join(USABLE_SOURCES)}, got {source!r}.")
 
 
 def _check_location(source: str, location: str, endpoint_url: str) -> None:
@@ -215,6 +218,8 @@ def _check_arms(workspace: Workspace, prompt_set: PromptSet, arms: Sequence[ArmS
     for arm in arms:
         if arm.model.kind != LanguageModel.Kind.POLICY:
             raise SamplingRefused(f"{arm.model} is a {arm.model.get_kind_display().lower()} and cannot write replies.")
+        if arm.model.source == LanguageModel.Source.NAMED:
+            raise SamplingRefused(f"Of {arm.model} only the name is known, from imported data; it cannot write here.")
         if arm.num_completions < 1:
             raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
         try:

@@ -106,8 +106,9 @@ def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet |
 def _check_models(algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None) -> None:
     if init_model is None and algorithm != Algorithm.SFT:
         raise TrainingRefused(f"{algorithm} starts from a model: give init_model.")
-    if init_model is not None and init_model.source == LanguageModel.Source.SERVED:
-        raise TrainingRefused(f"{init_model} is a served name; training needs its weights: a folder or a hub id.")
+    if init_model is not None and init_model.source in {LanguageModel.Source.SERVED, LanguageModel.Source.NAMED}:
+        source = init_model.get_source_display().lower()
+        raise TrainingRefused(f"{init_model} is a {source}; training needs its weights: a folder or a hub id.")
     if init_model is not None and init_model.kind != LanguageModel.Kind.POLICY:
         raise TrainingRefused(f"Training starts from a policy, {init_model} is a {init_model.get_kind_display()}.")
     if (reward_model is not None) != (algorithm == Algorithm.PPO):

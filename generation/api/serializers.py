@@ -7,6 +7,7 @@ from rest_framework import serializers
 from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, name_field, seed_field
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.services import USABLE_SOURCES
 from generation.splits import split_of
 
 MAX_COMPLETIONS = 1024
@@ -81,7 +82,7 @@ class ModelInput(InputSerializer):
     workspace = WorkspaceField()
     name = name_field()
     kind = serializers.ChoiceField(choices=LanguageModel.Kind.choices, default=LanguageModel.Kind.POLICY)
-    source = serializers.ChoiceField(choices=LanguageModel.Source.choices)  # type: ignore[assignment] # a field, not the attribute
+    source = serializers.ChoiceField(choices=USABLE_SOURCES)  # type: ignore[assignment] # a field, not the attribute
     location = serializers.CharField(
         max_length=1000, help_text="A folder on the server, a hub id, or the name at the endpoint, as `source` says."
     )
