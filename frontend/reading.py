@@ -37,7 +37,12 @@ class Shown:
 def shown_replies(texts: Sequence[str]) -> tuple[Shown, ...]:
     """The replies of one comparison, in the order given."""
     together = tuple(texts)
-    return _cached(together) if sum(map(len, together)) <= CACHED else _shown(together)
+    return _cached(together) if sum(map(len, together)) <= CACHED else _cached_huge(together)
+
+
+@lru_cache(maxsize=4)  # a page asks once for every reply
+def _cached_huge(texts: tuple[str, ...]) -> tuple[Shown, ...]:
+    return _shown(texts)
 
 
 @lru_cache(maxsize=512)

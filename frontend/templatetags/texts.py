@@ -37,6 +37,13 @@ def shown(replies: "Sequence[Reply]", place: int) -> Shown:
 
 
 @register.filter
+def shared(replies: "Sequence[Reply]") -> str:
+    """How many of the words near-identical replies have in common, in percent; empty for others."""
+    share = shown_replies([reply.text for reply in replies])[0].share if replies else 0.0
+    return f"{100 * share:.0f} %" if share else ""
+
+
+@register.filter
 def points(num_points: int) -> list[tuple[int, str]]:
     """(value, what stands on the button) from worst to best: a thumb down and up for two points."""
     if num_points == THUMBS:
