@@ -64,7 +64,7 @@ def fleiss_kappa(
     Units may have different numbers of judgments; each unit counts once, and those judged once count in the shares.
 
     Source: J. L. Fleiss, "Measuring nominal scale agreement among many raters" (Psychological Bulletin 76, 1971), in
-    the form for missing judgments and weights of Gwet (2014), equations 2.11 and 3.10.
+    the form for missing judgments and weights of Gwet (2014), chapters 2 and 3.
     """
 
     def expected(shares_BV: Floats, weights_VV: Floats) -> Floats:

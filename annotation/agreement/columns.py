@@ -38,6 +38,11 @@ class Columns:
         """U."""
         return len(self.groups_U)
 
+    @property
+    def has_one_unit_each(self) -> bool:
+        """True if no comparison has several units, as rankings have."""
+        return int(np.bincount(self.groups_U).max(initial=0)) <= 1
+
     def unit_weights(self) -> Floats:
         """1 over the number of units of each unit's comparison [U]: together they count as one."""
         return np.asarray(1 / np.bincount(self.groups_U)[self.groups_U])
@@ -55,12 +60,12 @@ def columns_of(
     if not len(comparisons) == len(annotators) == len(values):
         lengths = f"{len(comparisons)}, {len(annotators)} and {len(values)}"
         raise ValueError(f"comparisons, annotators and values must be equally long, got {lengths}")
-    known_comparisons, units_J = coded(comparisons)
-    known_annotators, annotators_J = coded(annotators)
-    cells_J = _cells(values)
-    if cells_J.dtype.kind == "f" and (is_there_J := ~np.isnan(cells_J)).sum() < len(cells_J):
-        units_J, annotators_J, cells_J = units_J[is_there_J], annotators_J[is_there_J], cells_J[is_there_J]
-    known_values, values_J = coded_in(cells_J, domain)
+    judged, judges, cells = _cells(comparisons), _cells(annotators), _cells(values)
+    if cells.dtype.kind == "f" and (is_missing_J := np.isnan(cells)).any():
+        judged, judges, cells = judged[~is_missing_J], judges[~is_missing_J], cells[~is_missing_J]
+    known_comparisons, units_J = coded(judged)
+    known_annotators, annotators_J = coded(judges)
+    known_values, values_J = coded_in(cells, domain)
     return _sorted(
         Columns(
             units_J=units_J,

@@ -190,7 +190,7 @@ def _confusions(columns: Columns) -> tuple[Floats, Floats, Integers]:
     known = np.arange(num_annotators**2) if is_dense else _sharing_pairs(columns)
     tables = np.zeros(len(known) * num_cells)
     num_comparisons = np.zeros(len(known))
-    weights_U = None if len(columns.comparisons) == columns.num_units else columns.unit_weights()
+    weights_U = None if columns.has_one_unit_each else columns.unit_weights()
     for first, second in _judgment_pairs(columns):
         pairs = columns.annotators_J[first] * num_annotators + columns.annotators_J[second]
         rows = pairs if is_dense else np.searchsorted(known, pairs)
@@ -198,7 +198,7 @@ def _confusions(columns: Columns) -> tuple[Floats, Floats, Integers]:
         tables += np.bincount(cells, minlength=len(tables))
         if weights_U is not None:
             num_comparisons += np.bincount(rows, weights=weights_U[columns.units_J[first]], minlength=len(known))
-    confusion_QVV = tables.reshape(-1, num_values, num_values)
+    confusion_QVV = tables.reshape(len(known), num_values, num_values)
     num_shared = confusion_QVV.sum(axis=(1, 2))
     is_kept = num_shared > 0
     num_comparisons = num_shared if weights_U is None else num_comparisons

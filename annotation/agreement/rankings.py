@@ -29,7 +29,7 @@ def kendall_w(
     annotators and two such completions does not count, nor does one in which everybody tied everything.
 
     Source: M. G. Kendall and B. Babington Smith, "The problem of m rankings" (Annals of Mathematical Statistics 10,
-    1939); S. Siegel and N. J. Castellan, "Nonparametric Statistics" (1988), 9.17.
+    1939); S. Siegel and N. J. Castellan, "Nonparametric Statistics" (1988), chapter 9.
     """
     rows = [_concordance(block_GMK) for block_GMK in _blocks(comparisons, ranks_JK)]
     return _mean(rows, num_resamples=num_resamples, seed=seed)

@@ -68,7 +68,7 @@ def longer_wins_baseline(columns: Columns, comparisons: Column, longer: Column) 
     the baseline say "tied". The consensus is the most frequent sign of the judgments; where signs are level, each is
     it with equal weight. Raises ValueError if columns have several units in a comparison or a comparison has no row.
     """
-    if columns.num_units != len(columns.comparisons):
+    if not columns.has_one_unit_each:
         raise ValueError("the baseline is one of pairwise comparisons: rankings have several units in one")
     longer_U = _aligned(columns, comparisons, longer)
     signs_V = np.sign(np.array([float(value) for value in columns.values]))

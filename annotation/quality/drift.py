@@ -4,7 +4,7 @@ The test is the CUSUM of a series' deviations from its mean, max |S_k| / (s √n
 a Brownian bridge, so that Kolmogorov's distribution gives its p-value. It finds a step best and needs no windows.
 
 Source: E. S. Page, "A test for a change in a parameter occurring at an unknown point" (Biometrika 42, 1955);
-M. Csörgő and L. Horváth, "Limit Theorems in Change-Point Analysis" (1997), section 2.1.
+M. Csörgő and L. Horváth, "Limit Theorems in Change-Point Analysis" (1997).
 """
 
 from __future__ import annotations
