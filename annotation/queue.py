@@ -14,7 +14,7 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from annotation import answers, claims, gold, rationales, selection
+from annotation import answers, claims, gold, rationales, selection, submission
 from annotation.answers import Answer
 from annotation.models import Annotator, Campaign, Enrolment, Judgment, QuestionVersion, Skip, Slot
 from annotation.opt_outs import opt_outs_today
@@ -72,10 +72,10 @@ def claim_next_slot(
     now = now or timezone.now()
     hidden = opt_outs_today(campaign, annotator, now)
     try:
-        with transaction.atomic():
+        with claims.in_one_piece(is_single_statement=True):
             found = claims.claim(campaign, annotator, now=now, tab=tab, holding=holding, opt_outs=hidden)
     except IntegrityError:  # the same annotator claimed in another tab at this moment
-        with transaction.atomic():
+        with claims.in_one_piece(is_single_statement=True):
             found = claims.claim(campaign, annotator, now=now, tab=tab, holding=holding, opt_outs=hidden)
     slot = next(iter(found), None)
     if slot is not None:
@@ -117,21 +117,20 @@ def submit_judgment(
     The same key gives the same judgment however often it is sent. An answer after the lease's end is taken while nobody
     else holds the slot. Raises `LeaseLost` (the draft stays with the sender) or `AnswerRefused` with the broken rule.
     """
-    now = now or timezone.now()
-    with transaction.atomic():
-        held = Slot.objects.select_for_update(of=("self",)).select_related("campaign")
-        slot = held.filter(pk=slot_id).first()
-        # Looked up under the slot's lock: the same answer may arrive twice at once.
-        if slot is None or slot.judged_at is not None or slot.annotator_id != annotator.pk:
-            known = _known(annotator, idempotency_key, slot_id)
-            if known is not None:
-                return known
-        _check_lease(slot, annotator, token)
-        assert slot is not None  # noqa: S101 -- _check_lease raises otherwise; this tells the type checker
-        canonical = _canonical(slot, answer)
-        Slot.objects.filter(pk=slot.pk).update(judged_at=now, draft=None)
-        judgment = _judgment(slot, annotator, canonical, idempotency_key, active_ms=active_ms, total_ms=total_ms)
-        _insert(judgment, slot_id)
+    slot = Slot.objects.select_related("campaign").filter(pk=slot_id).first()
+    if slot is None or slot.judged_at is not None or slot.annotator_id != annotator.pk:
+        known = _known(annotator, idempotency_key, slot_id)
+        if known is not None:
+            return known
+    _check_lease(slot, annotator, token)
+    assert slot is not None  # noqa: S101 -- _check_lease raises otherwise; this tells the type checker
+    canonical = _canonical(slot, answer)
+    judgment = _judgment(slot, annotator, canonical, idempotency_key, active_ms=active_ms, total_ms=total_ms)
+    with claims.in_one_piece(is_single_statement=slot.purpose == Slot.Purpose.MAIN):
+        try:
+            judgment.pk, judgment.created_at = submission.store(judgment, token=slot.token, now=now or timezone.now())
+        except submission.NotStored:  # between the two statements it was answered, taken over, or sent twice
+            return _resolved(annotator, idempotency_key, slot_id, token)
         gold.check(slot, judgment)
     selection.update_after(slot)
     return judgment
@@ -280,6 +279,15 @@ def _known(annotator: Annotator, idempotency_key: str, slot_id: int) -> Judgment
     if known is not None and known.slot_id != slot_id:
         raise KeyReused(f"It belongs to your answer to slot {known.slot_id}; make a new key for every answer.")
     return known
+
+
+def _resolved(annotator: Annotator, idempotency_key: str, slot_id: int, token: str | uuid.UUID) -> Judgment:
+    """The judgment that was stored meanwhile under this key. Raises `LeaseLost` if there is none, or `KeyReused`."""
+    known = _known(annotator, idempotency_key, slot_id)
+    if known is not None:
+        return known
+    _check_lease(Slot.objects.filter(pk=slot_id).first(), annotator, token)
+    raise LeaseLost("Your lease on this task has changed at this moment. Your draft is kept here; send it again.")
 
 
 def _insert(judgment: Judgment, slot_id: int) -> None:
