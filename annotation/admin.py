@@ -4,14 +4,20 @@ from django.contrib import admin
 
 from accounts.admin import JobAdmin, RecordAdmin, RecordInline
 from annotation.models import (
+    Alert,
     Annotator,
     Campaign,
     Candidate,
     Comparison,
+    Consensus,
+    ConsensusRun,
     Dataset,
     Enrolment,
+    GuidelineVersion,
     JudgingRun,
     Judgment,
+    QuestionVersion,
+    Skip,
     Slot,
 )
 
@@ -133,3 +139,64 @@ class DatasetAdmin(JobAdmin):
 
     list_display = ("id", "name", "workspace", "kind", "status", "num_rows", "sha256", "created_at")
     list_filter = ("status", "kind", "workspace")
+
+
+@admin.register(QuestionVersion)
+class QuestionVersionAdmin(RecordAdmin):
+    """What campaigns asked."""
+
+    list_display = ("campaign", "number", "created_by", "created_at")
+    list_filter = ("campaign",)
+    list_select_related = ("campaign", "created_by")
+    is_deletable = False
+
+
+@admin.register(GuidelineVersion)
+class GuidelineVersionAdmin(RecordAdmin):
+    """What campaigns told their annotators."""
+
+    list_display = ("campaign", "number", "created_by", "created_at")
+    list_filter = ("campaign",)
+    list_select_related = ("campaign", "created_by")
+    is_deletable = False
+
+
+@admin.register(Skip)
+class SkipAdmin(RecordAdmin):
+    """What annotators would not answer, and why."""
+
+    list_display = ("id", "campaign", "comparison", "annotator", "reason", "created_at")
+    list_filter = ("campaign", "annotator")
+    search_fields = ("reason", "annotator__name")
+    list_select_related = ("campaign", "comparison", "annotator")
+
+
+@admin.register(Alert)
+class AlertAdmin(RecordAdmin):
+    """What managers should know about annotators."""
+
+    list_display = ("id", "campaign", "annotator", "kind", "message", "created_at", "resolved_at")
+    list_filter = ("kind", "campaign", ("resolved_at", admin.EmptyFieldListFilter))
+    search_fields = ("message", "annotator__name")
+    list_select_related = ("campaign", "annotator")
+
+
+@admin.register(ConsensusRun)
+class ConsensusRunAdmin(JobAdmin):
+    """Aggregations of judgments."""
+
+    list_display = ("id", "campaign", "method", "status", "percent", "attempt", "created_at")
+    list_filter = ("status", "method", "campaign")
+    search_fields = ("campaign__name", "error")
+    list_select_related = ("campaign",)
+    editable = ()
+
+
+@admin.register(Consensus)
+class ConsensusAdmin(RecordAdmin):
+    """Aggregated answers."""
+
+    list_display = ("id", "run", "comparison", "tiers", "confidence", "is_adjudicated")
+    list_filter = ("run", "is_adjudicated")
+    list_select_related = ("run__campaign", "comparison")
+    is_deletable = False
