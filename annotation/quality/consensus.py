@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from annotation.agreement import Columns, Weighting, coded, count_columns, weight_matrix
 from annotation.agreement.columns import Column, Floats, Integers, coded_in
@@ -40,14 +41,34 @@ class AnnotatorAgreement:
 class Credits:
     """How far each judgment agrees with the consensus of the others, 0 … 1; only those with others are listed."""
 
-    comparisons_J: Any  # as they were given
-    annotators_J: Any
+    comparisons_J: NDArray[Any]  # as they were given
+    annotators_J: NDArray[Any]
     credits_J: Floats
+    others_J: Floats  # the mean credit of the other judgments of the same unit, each against the others of its own
+
+    def relative(self) -> Floats:
+        """(1 + own credit - credit of the others) / 2: one half for whoever is as good as the others of the unit.
+
+        Items on which nobody agrees lower a credit but not this, so that it can be tested in any order of items.
+        """
+        return np.asarray((1 + self.credits_J - self.others_J) / 2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Cases:
+    """The different combinations of a unit's counts and one's own value in it."""
+
+    cases_J: Integers  # of each judgment
+    kinds_C: Integers  # of units with the same counts
+    values_C: Integers  # one's own
+    others_CV: Integers  # counts of everybody else
+    consensus_CV: Floats  # of everybody else, as shares of the values; zeros where there is nobody else
 
 
 def agreement_with_consensus(columns: Columns, *, weighting: Weighting = "identity") -> list[AnnotatorAgreement]:
     """Each annotator against the consensus of the others, in rising order of annotators."""
-    cases_J, consensus_CV = _others(columns)
+    cases = _cases(columns)
+    cases_J, consensus_CV = cases.cases_J, cases.consensus_CV
     num_values, num_annotators = len(columns.values), len(columns.annotators)
     own_J = columns.annotators_J * num_values + columns.values_J
     tables = np.zeros((num_annotators * num_values, num_values))
@@ -61,15 +82,20 @@ def agreement_with_consensus(columns: Columns, *, weighting: Weighting = "identi
 
 def consensus_credits(columns: Columns, *, weighting: Weighting = "identity") -> Credits:
     """Every judgment's agreement with the consensus of the others, for series over time and sequential tests."""
-    cases_J, consensus_CV = _others(columns)
+    cases = _cases(columns)
     weights_VV = weight_matrix(weighting, columns.values)
-    is_counted_J = consensus_CV.sum(axis=1)[cases_J] > 0
-    credits_J = (consensus_CV[cases_J] * weights_VV[columns.values_J]).sum(axis=1)
-    groups_J = columns.groups_U[columns.units_J]
+    num_others_C = cases.others_CV.sum(axis=1)
+    credits_C = (cases.consensus_CV * weights_VV[cases.values_C]).sum(axis=1)
+    credits_KV = np.zeros((int(cases.kinds_C.max(initial=-1)) + 1, len(columns.values)))
+    credits_KV[cases.kinds_C, cases.values_C] = credits_C
+    others_C = (cases.others_CV * credits_KV[cases.kinds_C]).sum(axis=1) / np.maximum(num_others_C, 1)
+    is_counted_J = num_others_C[cases.cases_J] > 0
+    counted_J = cases.cases_J[is_counted_J]
     return Credits(
-        comparisons_J=columns.comparisons[groups_J][is_counted_J],
-        annotators_J=columns.annotators[columns.annotators_J][is_counted_J],
-        credits_J=credits_J[is_counted_J],
+        comparisons_J=columns.comparisons[columns.groups_U[columns.units_J[is_counted_J]]],
+        annotators_J=columns.annotators[columns.annotators_J[is_counted_J]],
+        credits_J=credits_C[counted_J],
+        others_J=others_C[counted_J],
     )
 
 
@@ -98,20 +124,17 @@ def agreement_with_gold(
     return _rows(known, tables_AVV, independent_A, domain, weighting, nothing=NO_GOLD)
 
 
-def _others(columns: Columns) -> tuple[Integers, Floats]:
-    """The case of each judgment [J], and for each case the consensus of the others as shares of the values [C, V].
-
-    A row of zeros is a case in which there are no others.
-    """
-    counts_UV = count_columns(columns).counts_UV
-    kinds_KV, kind_U = kinds_of(counts_UV)
+def _cases(columns: Columns) -> _Cases:
+    kinds_KV, kind_U = kinds_of(count_columns(columns).counts_UV)
     num_values = max(1, len(columns.values))
     known, cases_J = coded(kind_U[columns.units_J] * num_values + columns.values_J)
-    others_CV = kinds_KV[known // num_values].copy()
-    others_CV[np.arange(len(known)), known % num_values] -= 1
+    kinds_C, values_C = known.astype(np.int64) // num_values, known.astype(np.int64) % num_values
+    others_CV = kinds_KV[kinds_C].copy()
+    others_CV[np.arange(len(known)), values_C] -= 1
     largest_C = others_CV.max(axis=1, initial=0)
     is_mode_CV = (others_CV == largest_C[:, None]) & (largest_C > 0)[:, None]
-    return cases_J, is_mode_CV / np.maximum(is_mode_CV.sum(axis=1), 1)[:, None]
+    consensus_CV = is_mode_CV / np.maximum(is_mode_CV.sum(axis=1), 1)[:, None]
+    return _Cases(cases_J=cases_J, kinds_C=kinds_C, values_C=values_C, others_CV=others_CV, consensus_CV=consensus_CV)
 
 
 def _rows(

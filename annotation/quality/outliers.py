@@ -7,8 +7,10 @@ grow on average, so that it ever reaches 1 / α with probability α at most (Vil
 who is good enough is paused with probability α at most, and somebody who guesses is cleared with probability α at most.
 λ is spread over a grid, which needs no guess of how bad the annotator is.
 
-The claims are about each next judgment given those before. For gold this is plain. For the consensus of the others it
-holds given their judgments, so take credits once, when the comparison is complete, and do not let them be revised.
+The claims are about each next judgment given those before. For gold in random order this is plain. Agreement with the
+consensus depends on the item, and where hard items come in a row somebody good looks bad: test `Credits.relative`
+instead, with `required` just below one half. Whoever is exchangeable with the others of each item is at one half there
+in every order of items. Take such credits once, when a comparison is complete, and let no later judgment change them.
 
 Sources: J. Ville, "Étude critique de la notion de collectif" (1939); A. Wald, "Sequential Tests of Statistical
 Hypotheses" (Annals of Mathematical Statistics 16, 1945); I. Waudby-Smith and A. Ramdas, "Estimating means of bounded

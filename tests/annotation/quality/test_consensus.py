@@ -36,6 +36,12 @@ def test_credits_equal_a_plain_loop(seed: int) -> None:
     credits = consensus_credits(columns)
     units = np.searchsorted(columns.comparisons, credits.comparisons_J).tolist()
     assert dict(zip(zip(units, credits.annotators_J.tolist(), strict=True), credits.credits_J, strict=True)) == expected
+    others = [
+        np.mean([credit for (u, a), credit in expected.items() if u == unit and a != annotator])
+        for unit, annotator in zip(units, credits.annotators_J.tolist(), strict=True)
+    ]
+    assert credits.others_J == pytest.approx(others)
+    assert credits.relative() == pytest.approx((1 + credits.credits_J - credits.others_J) / 2)
     rows = agreement_with_consensus(columns)
     for row in rows:
         own = [credit for (_, annotator), credit in expected.items() if annotator == row.annotator]
