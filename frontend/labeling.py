@@ -1,19 +1,20 @@
-"""What a labeler sees: a task without any trace of where its replies come from, and their own day."""
+"""What a labeler sees: a task without any trace of where its replies come from, and the campaigns that wait."""
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
-from statistics import median
 from typing import Any
 
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import User
+from annotation import answers, opt_outs, queue, rationales
 from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgment, Slot
 from annotation.question import Question
 from frontend.choices import Choice, pairwise_choices
 
 PAIRWISE_NAMES = "AB"
+RANKING_NAMES = "123456789"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +28,29 @@ class Reply:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """A leased slot as the page shows it."""
+    """A leased slot, or an earlier answer that is given anew, as the page shows it."""
 
     slot: Slot
     question: Question
     earlier_turns: list[dict[str, str]]
     last_turn: str
     replies: list[Reply]
-    choices: list[Choice]  # empty for rankings
+    choices: list[Choice]  # of pairwise questions
     seconds_left: int  # of the lease
     idempotency_key: str
+    wants_rationale: bool  # this very task demands a written reason
+    is_sensitive: bool  # blurred until asked for
+    draft: str = ""  # JSON: what was answered so far, in displayed places
+    revises: int | None = None  # the judgment that is given anew
 
     @property
     def is_ranking(self) -> bool:
         return self.question.kind == "ranking"
 
-
-@dataclass(frozen=True, kw_only=True)
-class Day:
-    """An annotator's own work since midnight."""
-
-    num_done: int
-    median_seconds: float | None  # of active time; None before the first
+    @property
+    def one_press(self) -> bool:
+        """Whether a single key answers it."""
+        return self.question.is_one_press and not self.wants_rationale
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,33 +65,34 @@ class WaitingCampaign:
 
 def build_task(slot: Slot, campaign: Campaign, *, now: datetime) -> Task:
     """The task of a leased slot of the campaign: the replies in the order in which this annotator shall see them."""
-    question = Question.from_json(campaign.question)
-    comparison = Comparison.objects.select_related("prompt").get(pk=slot.comparison_id)
-    by_position = list(comparison.candidates.order_by("position").values_list("completion__text", flat=True))
-    names = PAIRWISE_NAMES if question.kind == "pairwise" else "123456789"
-    replies = [
-        Reply(place=place, name=names[place], text=by_position[position])
-        for place, position in enumerate(slot.display_order)
-    ]
-    messages: list[dict[str, str]] = comparison.prompt.messages
+    slot.campaign = campaign
     return Task(
-        slot=slot,
-        question=question,
-        earlier_turns=messages[:-1],
-        last_turn=messages[-1]["content"],
-        replies=replies,
-        choices=pairwise_choices(question) if question.kind == "pairwise" else [],
+        **_shown(slot),
         seconds_left=max(0, round((slot.leased_until - now).total_seconds())) if slot.leased_until else 0,
         idempotency_key=str(slot.token),
+        draft=json.dumps(slot.draft) if isinstance(slot.draft, dict) else "",
     )
 
 
-def day_of(annotator: Annotator) -> Day:
-    """What the annotator has done today, in all campaigns of the workspace."""
-    since = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    rows = Judgment.objects.current().filter(annotator=annotator, created_at__gte=since)
-    times = list(rows.values_list("active_ms", flat=True))
-    return Day(num_done=len(times), median_seconds=median(times) / 1000 if times else None)
+def build_revision(judgment: Judgment) -> Task:
+    """The task of an earlier answer, with that answer in it."""
+    slot: Slot = judgment.slot
+    draft = json.dumps({"answer": displayed_answer(judgment)})
+    return Task(**_shown(slot), seconds_left=0, idempotency_key="", draft=draft, revises=judgment.pk)
+
+
+def displayed_answer(judgment: Judgment) -> dict[str, Any]:
+    """A stored answer in the places at which the replies were shown; empty if the question of then is unknown."""
+    try:
+        canonical = answers.parse_answer(
+            judgment.answer,
+            question=queue.question_of(judgment.slot),
+            num_completions=len(judgment.display_order),
+            wants_rationale=False,
+        )
+        return answers.to_displayed(canonical, judgment.display_order).to_json()
+    except answers.AnswerRefused:
+        return {}
 
 
 def campaigns_of(user: User, *, now: datetime) -> list[WaitingCampaign]:
@@ -102,28 +105,76 @@ def campaigns_of(user: User, *, now: datetime) -> list[WaitingCampaign]:
 
 
 def answer_text(answer: dict[str, Any]) -> str:
-    """An answer about displayed places in words, for somebody whose lease was lost: "3 > 1 = 2"."""
+    """An answer about displayed places in words: "3 > 1 = 2", "ratings 4, 5", the start of a demonstration."""
     if answer.get("cant_judge"):
         return "I can’t judge this"
-    tiers = answer.get("tiers") or []
-    names = PAIRWISE_NAMES if sum(map(len, tiers)) == len(PAIRWISE_NAMES) else "123456789"
-    return " > ".join(" = ".join(names[place] for place in tier) for tier in tiers)
+    if answer.get("both_bad"):
+        return "both are bad"
+    parts = [_order_text(answer), _ratings_text(answer), _excerpt(str(answer.get("demonstration") or ""), 80)]
+    return ", ".join(part for part in parts if part)
+
+
+def _order_text(answer: dict[str, Any]) -> str:
+    """The tiers; a rating's own order is in its points."""
+    tiers, unranked = answer.get("tiers") or [], answer.get("unranked") or []
+    if answer.get("ratings") and len(tiers) == sum(map(len, tiers)) == 1:
+        return ""
+    names = PAIRWISE_NAMES if sum(map(len, tiers)) + len(unranked) == len(PAIRWISE_NAMES) else RANKING_NAMES
+    order = " > ".join(" = ".join(names[place] for place in tier) for tier in tiers)
+    strength = f" (strength {answer['strength']})" if answer.get("strength") else ""
+    return order + strength
+
+
+def _ratings_text(answer: dict[str, Any]) -> str:
+    ratings = answer.get("ratings") or []
+    return f"points {', '.join('–' if points is None else str(points) for points in ratings)}" if ratings else ""
+
+
+def _excerpt(text: str, length: int) -> str:
+    return text if len(text) <= length else f"{text[:length].rstrip()} …"
+
+
+def _shown(slot: Slot) -> dict[str, Any]:
+    """What a task says, whether new or given anew. The slot's campaign is loaded."""
+    question = queue.question_of(slot)
+    comparison = Comparison.objects.select_related("prompt").get(pk=slot.comparison_id)
+    by_position = list(comparison.candidates.order_by("position").values_list("completion__text", flat=True))
+    names = PAIRWISE_NAMES if question.kind == "pairwise" else RANKING_NAMES
+    messages: list[dict[str, str]] = comparison.prompt.messages
+    return {
+        "slot": slot,
+        "question": question,
+        "earlier_turns": messages[:-1],
+        "last_turn": messages[-1]["content"],
+        "replies": [
+            Reply(place=place, name=names[place], text=by_position[position])
+            for place, position in enumerate(slot.display_order)
+        ],
+        "choices": pairwise_choices(question) if question.kind == "pairwise" else [],
+        "wants_rationale": rationales.is_wanted(slot, question),
+        "is_sensitive": opt_outs.SENSITIVE in comparison.categories,
+    }
 
 
 def _line(enrolment: Enrolment, now: datetime) -> WaitingCampaign:
     campaign, annotator = enrolment.campaign, enrolment.annotator
     is_served = enrolment.is_active and campaign.status == Campaign.Status.OPEN
     reason = enrolment.pause_reason or "paused by the manager"
+    own = Judgment.objects.current().filter(annotator=annotator, slot__campaign=campaign)
     return WaitingCampaign(
         campaign=campaign,
         num_waiting=_num_waiting(campaign, annotator, now) if is_served else 0,
-        num_done=campaign.slots.filter(annotator=annotator, judged_at__isnull=False).count(),
+        num_done=own.count(),
         pause_reason="" if is_served else reason,
     )
 
 
 def _num_waiting(campaign: Campaign, annotator: Annotator, now: datetime) -> int:
+    """Comparisons that could be served: open, free, neither seen nor skipped, of no category that is opted out of."""
     free = Q(annotator=None) | Q(leased_until__lt=now) | Q(annotator=annotator)
-    judged = campaign.slots.filter(annotator=annotator, judged_at__isnull=False).values("comparison")
-    open_slots = campaign.slots.filter(free, judged_at=None).exclude(comparison__in=judged)
-    return open_slots.values("comparison").distinct().count()
+    seen = campaign.slots.filter(annotator=annotator, judged_at__isnull=False).values("comparison")
+    wanted = campaign.slots.filter(free, judged_at=None, withdrawn_at=None, purpose=Slot.Purpose.MAIN)
+    open_slots = wanted.exclude(comparison__in=seen).exclude(comparison__skips__annotator=annotator)
+    hidden = opt_outs.opt_outs_today(campaign, annotator, now)
+    visible = open_slots.exclude(comparison__categories__overlap=hidden) if hidden else open_slots
+    return visible.values("comparison").distinct().count()

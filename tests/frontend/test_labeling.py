@@ -1,5 +1,6 @@
 """The labeler's page, without a browser."""
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -15,6 +16,8 @@ from frontend.labeling import answer_text
 from tests.factory import Factory
 from tests.frontend.conftest import Browse, Statuses
 
+SCRIPT = {"Accept": "application/json"}
+
 
 @pytest.fixture
 def campaign(factory: Factory) -> Campaign:
@@ -27,12 +30,12 @@ def fields(page: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
 
 
-def answer_first(client: Client, campaign: Campaign, **changes: Any) -> tuple[int, str]:
-    """Take a task and say that the left reply is better."""
+def answer_first(client: Client, campaign: Campaign, **changes: Any) -> tuple[int, Any]:
+    """Take a task and say, as the page's script does, that the left reply is better."""
     url = f"/label/{campaign.pk}/"
     data = {**fields(client.get(url).content.decode()), "answer": '{"tiers": [[0], [1]]}', **changes}
-    reply = client.post(f"{url}submit/", data)
-    return reply.status_code, reply.content.decode()
+    reply = client.post(f"{url}submit/", data, headers=SCRIPT)
+    return reply.status_code, reply.json()
 
 
 def test_only_the_enrolled_may_label_managers_included(campaign: Campaign, statuses: Statuses) -> None:
@@ -63,7 +66,7 @@ def test_replies_are_shown_in_the_leased_order(factory: Factory, browse: Browse)
 def test_an_answer_is_stored_in_canonical_form_with_the_order_shown(factory: Factory, browse: Browse) -> None:
     slot = factory.leased_slot()
 
-    status, _ = answer_first(browse(factory.bob(), htmx=True), slot.campaign, active_ms="1500", total_ms="2500")
+    status, _ = answer_first(browse(factory.bob()), slot.campaign, active_ms="1500", total_ms="2500")
 
     judgment = Judgment.objects.get()
     assert status == 200
@@ -72,54 +75,92 @@ def test_an_answer_is_stored_in_canonical_form_with_the_order_shown(factory: Fac
     assert (judgment.active_ms, judgment.total_ms) == (1500, 2500)
 
 
-def test_the_next_task_comes_with_the_answer(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    client = browse(factory.bob(), htmx=True)
+def test_a_receipt_says_how_to_take_the_answer_back_and_how_the_day_goes(
+    factory: Factory, campaign: Campaign, browse: Browse
+) -> None:
+    status, receipt = answer_first(browse(factory.bob()), campaign, active_ms="8400")
 
-    _, fragment = answer_first(client, campaign)
+    assert status == 200
+    assert receipt == {
+        "judgment": Judgment.objects.get().pk,
+        "day": {"num_done": 1, "median": " · median 8.4 s"},
+        "guideline_version": 1,
+    }
 
-    held = Slot.objects.get(annotator__user=factory.bob(), judged_at=None)
-    assert fields(fragment)["slot"] == str(held.pk)
+
+def test_the_next_task_is_another_one_than_those_that_the_page_holds(
+    factory: Factory, campaign: Campaign, browse: Browse
+) -> None:
+    client = browse(factory.bob())
+    first = fields(client.get(f"/label/{campaign.pk}/").content.decode())["slot"]
+
+    fragment = client.get(f"/label/{campaign.pk}/next/?tab=one&holding={first}").content.decode()
+
+    assert fields(fragment)["slot"] != first
     assert "<html" not in fragment
-    assert '<strong class="num">1</strong> today' in fragment
+    assert set(Slot.objects.filter(annotator__user=factory.bob()).values_list("tab", flat=True)) == {"one"}
+
+
+@pytest.mark.parametrize("holding", ["", "x,,1e3,-4", "9" * 40, "١٢"])
+def test_what_a_page_claims_to_hold_may_be_nonsense(
+    factory: Factory, campaign: Campaign, browse: Browse, holding: str
+) -> None:
+    reply = browse(factory.bob()).get(f"/label/{campaign.pk}/next/", {"tab": "t" * 99, "holding": holding})
+
+    assert reply.status_code == 200
+    assert fields(reply.content.decode())["slot"]
 
 
 def test_the_same_key_sent_twice_is_one_judgment(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    client = browse(factory.bob(), htmx=True)
+    client = browse(factory.bob())
     url = f"/label/{campaign.pk}/"
     data = {**fields(client.get(url).content.decode()), "answer": '{"tiers": [[0], [1]]}'}
 
-    statuses = [client.post(f"{url}submit/", data).status_code for _ in range(2)]
+    receipts = [client.post(f"{url}submit/", data, headers=SCRIPT).json() for _ in range(2)]
 
-    assert statuses == [200, 200]
+    assert receipts[0]["judgment"] == receipts[1]["judgment"]
     assert Judgment.objects.count() == 1
 
 
-def test_a_lost_lease_is_said_with_the_draft(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    client = browse(factory.bob(), htmx=True)
+@pytest.mark.parametrize("headers", [SCRIPT, {}])
+def test_a_lost_lease_is_said_with_the_answer(
+    factory: Factory, campaign: Campaign, browse: Browse, headers: dict[str, str]
+) -> None:
+    client = browse(factory.bob())
     url = f"/label/{campaign.pk}/"
     data = {**fields(client.get(url).content.decode()), "answer": '{"tiers": [[1], [0]]}'}
     Slot.objects.filter(pk=data["slot"]).update(annotator=factory.judge())
 
-    reply = client.post(f"{url}submit/", data)
+    reply = client.post(f"{url}submit/", data, headers=headers)
 
     assert reply.status_code == 409
-    assert "B &gt; A" in reply.content.decode()
+    assert "B > A" in html.unescape(reply.content.decode())
     assert not Judgment.objects.exists()
 
 
 @pytest.mark.parametrize("answer", ["", "[]", "{", '{"tiers": [[0]]}', '{"cant_judge": "yes"}'])
-def test_malformed_answers_are_refused_as_a_fragment(
+def test_malformed_answers_are_refused_in_words(
     factory: Factory, campaign: Campaign, browse: Browse, answer: str
 ) -> None:
-    status, fragment = answer_first(browse(factory.bob(), htmx=True), campaign, answer=answer)
+    status, problem = answer_first(browse(factory.bob()), campaign, answer=answer)
 
     assert status == 422
-    assert "The answer is not complete" in fragment
-    assert "<html" not in fragment
+    assert problem["title"] == "The answer is not complete"
+    assert problem["detail"].endswith(".")
+
+
+def test_an_answer_is_never_stored_under_another_users_name(
+    factory: Factory, campaign: Campaign, browse: Browse
+) -> None:
+    status, problem = answer_first(browse(factory.bob()), campaign, user=str(factory.dana().pk))
+
+    assert status == 403
+    assert problem["kind"] == "wrong-user"
+    assert not Judgment.objects.exists()
 
 
 def test_numbers_that_are_none_count_as_zero(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    status, _ = answer_first(browse(factory.bob(), htmx=True), campaign, active_ms="-5", total_ms="99999999999")
+    status, _ = answer_first(browse(factory.bob()), campaign, active_ms="-5", total_ms="99999999999")
 
     judgment = Judgment.objects.get()
     assert status == 200
@@ -127,53 +168,25 @@ def test_numbers_that_are_none_count_as_zero(factory: Factory, campaign: Campaig
 
 
 def test_without_javascript_a_button_still_answers(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    status, _ = answer_first(browse(factory.bob()), campaign)
+    client = browse(factory.bob())
+    url = f"/label/{campaign.pk}/"
+    data = {**fields(client.get(url).content.decode()), "answer": '{"tiers": [[0], [1]]}'}
 
-    assert status == 302
+    reply = client.post(f"{url}submit/", data)
+
+    assert (reply.status_code, reply["Location"]) == (302, url)
     assert Judgment.objects.count() == 1
 
 
 def test_an_empty_queue_is_explained(factory: Factory, browse: Browse) -> None:
     campaign = factory.campaign(num_comparisons=1)
-    client = browse(factory.bob(), htmx=True)
+    client = browse(factory.bob())
 
-    _, fragment = answer_first(client, campaign)
+    answer_first(client, campaign)
 
+    fragment = client.get(f"/label/{campaign.pk}/next/").content.decode()
     assert "You have judged everything" in fragment
-    assert "Nothing to judge" in client.get(f"/label/{campaign.pk}/next/").content.decode()
-
-
-def test_leaving_gives_the_task_back(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    client = browse(factory.bob())
-    data = fields(client.get(f"/label/{campaign.pk}/").content.decode())
-
-    assert client.post(f"/label/{campaign.pk}/release/", data).status_code == 204
-    assert not Slot.objects.filter(annotator__user=factory.bob()).exists()
-
-
-def test_a_page_that_was_loaded_again_keeps_its_task(factory: Factory, campaign: Campaign, browse: Browse) -> None:
-    """A reload renews the lease before the old page says good-bye."""
-    client = browse(factory.bob())
-    old = fields(client.get(f"/label/{campaign.pk}/").content.decode())
-    new = fields(client.get(f"/label/{campaign.pk}/").content.decode())
-
-    client.post(f"/label/{campaign.pk}/release/", old)
-
-    assert new["slot"] == old["slot"]
-    assert Slot.objects.filter(annotator__user=factory.bob(), pk=new["slot"]).exists()
-
-
-def test_others_tasks_cannot_be_given_back(factory: Factory, browse: Browse) -> None:
-    judge = factory.judge()
-    slot = factory.leased_slot(annotator=judge)
-    factory.enrolment(slot.campaign, factory.bob())
-    assert slot.leased_until is not None
-    data = {"slot": slot.pk, "token": slot.token, "leased_until": slot.leased_until.isoformat()}
-
-    browse(factory.bob()).post(f"/label/{slot.campaign_id}/release/", data)
-
-    slot.refresh_from_db()
-    assert slot.annotator == judge
+    assert 'data-state="nothing"' in fragment
 
 
 def test_a_ranking_offers_its_bar_and_neutral_numbers(factory: Factory, browse: Browse) -> None:
@@ -189,7 +202,7 @@ def test_a_ranking_with_ties_is_stored_in_canonical_form(factory: Factory, brows
     slot = factory.leased_slot(factory.campaign(question=questions.ranking(4)))  # shown as 3, 2, 1, 0
     answer = json.dumps({"tiers": [[1], [0, 3], [2]]})
 
-    answer_first(browse(factory.bob(), htmx=True), slot.campaign, answer=answer)
+    answer_first(browse(factory.bob()), slot.campaign, answer=answer)
 
     assert Judgment.objects.get().answer == {"tiers": [[2], [0, 3], [1]]}
 
@@ -235,18 +248,93 @@ def test_an_expired_lease_of_ones_own_is_renewed(factory: Factory, browse: Brows
     assert int(re.findall(r'data-seconds-left="(\d+)"', page)[0]) > 500
 
 
-@pytest.mark.parametrize("name", ["submit", "release"])
-def test_writes_need_a_post_and_a_token(factory: Factory, campaign: Campaign, browse: Browse, name: str) -> None:
-    url = f"/label/{campaign.pk}/{name}/"
-    strict = Client(enforce_csrf_checks=True)
-    strict.force_login(factory.bob())
+def test_a_draft_comes_back_with_its_task(factory: Factory, browse: Browse) -> None:
+    slot = factory.leased_slot()
+    Slot.objects.filter(pk=slot.pk).update(draft={"answer": {"rationale": 'so "said" <Bob>'}, "active_ms": 5})
 
-    assert browse(factory.bob()).get(url).status_code == 405
-    assert strict.post(url).status_code == 403
+    page = browse(factory.bob()).get(f"/label/{slot.campaign_id}/").content.decode()
+
+    draft = html.unescape(re.findall(r'data-draft="([^"]*)"', page)[0])
+    assert json.loads(draft) == {"answer": {"rationale": 'so "said" <Bob>'}, "active_ms": 5}
 
 
-def test_a_draft_is_told_in_words() -> None:
-    assert answer_text({"tiers": [[2], [0, 1]]}) == "3 > 1 = 2"
-    assert answer_text({"tiers": [[1], [0]]}) == "B > A"
-    assert answer_text({"cant_judge": True}) == "I can’t judge this"
-    assert answer_text({}) == ""
+def test_an_earlier_answer_comes_back_as_it_was_shown(factory: Factory, browse: Browse) -> None:
+    slot = factory.leased_slot()  # shown in reverse
+    client = browse(factory.bob())
+    answer_first(client, slot.campaign)
+    judgment = Judgment.objects.get()
+
+    fragment = client.get(
+        f"/label/{slot.campaign_id}/again/{judgment.pk}/", headers={"X-Fragment": "1"}
+    ).content.decode()
+
+    draft = json.loads(html.unescape(re.findall(r'data-draft="([^"]*)"', fragment)[0]))
+    assert draft == {"answer": {"tiers": [[0], [1]]}}
+    assert f'data-revises="{judgment.pk}"' in fragment
+    assert "<html" not in fragment
+
+
+def test_others_answers_do_not_come_back(factory: Factory, browse: Browse) -> None:
+    campaign = factory.judged_campaign()
+
+    for judgment in Judgment.objects.all():
+        assert browse(factory.bob()).get(f"/label/{campaign.pk}/again/{judgment.pk}/").status_code == 404
+
+
+@pytest.mark.parametrize("names", [("judgment",), ("revises",), ("judgment", "revises")])
+def test_a_revision_is_named_by_its_judgment_or_by_the_key_that_was_sent(
+    factory: Factory, browse: Browse, names: tuple[str, ...]
+) -> None:
+    slot = factory.leased_slot()
+    client = browse(factory.bob())
+    answer_first(client, slot.campaign, key="first")
+    known = {"judgment": str(Judgment.objects.get().pk), "revises": "first"}
+    data = {"answer": '{"tiers": [[1], [0]]}', "key": "second", **{name: known[name] for name in names}}
+
+    replies = [client.post(f"/label/{slot.campaign_id}/revise/", data, headers=SCRIPT) for _ in range(2)]
+
+    current = Judgment.objects.current().get()
+    assert [reply.json()["judgment"] for reply in replies] == [current.pk, current.pk]
+    assert current.answer == {"tiers": [[0], [1]]}
+    assert current.revises is not None
+    assert Judgment.objects.count() == 2
+
+
+def test_a_revision_can_be_revised_under_the_first_key(factory: Factory, browse: Browse) -> None:
+    slot = factory.leased_slot()
+    client = browse(factory.bob())
+    answer_first(client, slot.campaign, key="first")
+
+    for key, answer in (("second", '{"tiers": [[1], [0]]}'), ("third", '{"tiers": [[0, 1]]}')):
+        data = {"answer": answer, "key": key, "revises": "first"}
+        assert client.post(f"/label/{slot.campaign_id}/revise/", data, headers=SCRIPT).status_code == 200
+
+    assert Judgment.objects.current().get().answer == {"tiers": [[0, 1]]}
+    assert Judgment.objects.count() == 3
+
+
+def test_nothing_unknown_can_be_revised(factory: Factory, browse: Browse) -> None:
+    slot = factory.leased_slot()
+    data = {"answer": '{"tiers": [[1], [0]]}', "key": "k", "revises": "", "judgment": ""}
+
+    reply = browse(factory.bob()).post(f"/label/{slot.campaign_id}/revise/", data, headers=SCRIPT)
+
+    assert reply.status_code == 409
+    assert reply.json()["title"] == "This answer can no longer be changed"
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ({"tiers": [[2], [0, 1]]}, "3 > 1 = 2"),
+        ({"tiers": [[1], [0]], "strength": 2}, "B > A (strength 2)"),
+        ({"tiers": [[0, 1]], "both_bad": True}, "both are bad"),
+        ({"cant_judge": True}, "I can’t judge this"),
+        ({"tiers": [[0]], "ratings": [5]}, "points 5"),
+        ({"tiers": [[1], [0]], "ratings": [2, 6]}, "B > A, points 2, 6"),
+        ({"demonstration": "word " * 40}, f"{('word ' * 16).rstrip()} …"),
+        ({}, ""),
+    ],
+)
+def test_an_answer_is_told_in_words(answer: dict[str, Any], words: str) -> None:
+    assert answer_text(answer) == words

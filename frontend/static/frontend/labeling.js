@@ -1,147 +1,193 @@
-// The labeler's page: keys, time, saved badge, lease. The form itself is swapped by htmx.
+// The labeler's page: the next task is there before it is wanted, answers are sent behind the labeler's back.
 
+import { answerOf } from "./answer.js";
+import { Answered } from "./answered.js";
+import { Breaks } from "./breaks.js";
 import { toggleDrawer } from "./dialogs.js";
-import { RankingBar } from "./ranking.js";
-import { Stopwatch } from "./stopwatch.js";
+import { Drafts } from "./drafts.js";
+import { Flow } from "./flow.js";
+import { mountGate, updateDrawer } from "./guidelines.js";
+import { listenToKeys } from "./keyboard.js";
+import { Keymap } from "./keymap.js";
+import { Leases } from "./lease.js";
+import { mountHistory, mountSettings, mountSkipMenu } from "./menus.js";
+import { say, showSaved, unsay } from "./notices.js";
+import { OnePress } from "./one_press.js";
+import { Outbox } from "./outbox.js";
+import { OutboxStore, storeKey } from "./outbox_store.js";
+import { Prefetch } from "./prefetch.js";
+import { Replies } from "./replies.js";
+import { addresses, beacon, get, post } from "./requests.js";
+import { Tabs } from "./tabs.js";
+import { slotOf, Workbench } from "./workbench.js";
 
-const GRACE_MS = 200; // after a task appears: a key that was meant for the one before does nothing
-const RETRY_MS = [1000, 2000, 5000, 10000];
-const URGENT_SECONDS = 120; // of the lease
+const LOOK_AGAIN_MS = 20_000; // while there is nothing to do
 
 const byId = (id) => document.getElementById(id);
 const page = byId("labeling");
-const stopwatch = new Stopwatch();
-let task = null; // the form, or the empty state
-let ranking = null;
-let leaseEndsAt = 0;
-let sending = null; // {button, time, attempt} from the click until the server has answered
+const name = storeKey(page.dataset.user, page.dataset.campaign);
+const keymap = new Keymap(JSON.parse(page.dataset.actions));
+const preferences = JSON.parse(page.dataset.preferences);
+const leaseOf = (form) => ({ slot: form.elements.slot.value, token: form.elements.token.value, tab: tabs.id });
+const nextUrl = () => `${addresses.nextUrl}?tab=${tabs.id}&holding=${flow.heldSlots.join(",")}`;
 
-function begin(element) {
-  if (!element || element === task) return;
-  task = element;
-  sending = null;
-  const isForm = task.matches("form");
-  ranking = isForm && task.dataset.kind === "ranking" ? new RankingBar(task) : null;
-  leaseEndsAt = isForm ? performance.now() + 1000 * Number(task.dataset.secondsLeft) : 0;
-  stopwatch.restart();
-  showLease();
-  task.querySelector(".task-scroll")?.focus({ preventScroll: true });
-}
+// The parts
 
-// Sending
-
-document.body.addEventListener("htmx:configRequest", (event) => {
-  if (event.detail.elt !== task || !task.matches("form")) return;
-  const button = event.detail.triggeringEvent?.submitter ?? sending?.button;
-  const isRetry = sending !== null && sending.button === button;
-  if (!isRetry) sending = { button, time: stopwatch.read(), attempt: 0 };
-  event.detail.parameters.active_ms = sending.time.active;
-  event.detail.parameters.total_ms = sending.time.total;
-  if (button?.hasAttribute("data-cant-judge")) event.detail.parameters.answer = '{"cant_judge": true}';
-  task.querySelectorAll(".is-chosen").forEach((other) => other.classList.remove("is-chosen"));
-  button?.classList.add("is-chosen");
-  say("Saving …", "busy");
-});
-
-document.body.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.requestConfig?.verb !== "post") return;
-  const status = event.detail.xhr.status;
-  if (event.detail.successful) {
-    say("Saved ✓", "good"); // the next task has begun already
-  } else if (!sending) {
-    return;
-  } else if (status === 0 || status >= 500) {
-    retry(status);
-  } else {
-    sending = null;
-    if (status === 409) leaseEndsAt = 0; // lost
-    showLease();
-    say("Not saved", "bad");
-  }
-});
-
-function retry(status) {
-  const wait = RETRY_MS[Math.min(sending.attempt, RETRY_MS.length - 1)];
-  sending.attempt += 1;
-  say(status ? "Not saved: the server failed, trying again …" : "Not saved: no connection, trying again …", "bad");
-  const { button } = sending;
-  setTimeout(() => {
-    if (sending?.button === button && button.isConnected) button.click();
-  }, wait);
-}
-
-function say(text, mood) {
-  const badge = byId("saved");
-  badge.textContent = text;
-  badge.dataset.mood = mood;
-}
-
-document.body.addEventListener("htmx:load", () => begin(byId("task")));
-begin(byId("task"));
-
-// Leaving
-
-window.addEventListener("pagehide", () => {
-  if (!task?.matches("form") || sending) return; // an answer on its way keeps its lease
-  navigator.sendBeacon(page.dataset.releaseUrl, new FormData(task));
-});
-window.addEventListener("pageshow", (event) => {
-  if (event.persisted) location.reload(); // the lease was given back when this page was left
-});
-
-// The lease
-
-function showLease() {
-  const badge = byId("lease");
-  const seconds = Math.ceil((leaseEndsAt - performance.now()) / 1000);
-  badge.hidden = !task?.matches("form");
-  badge.classList.toggle("is-urgent", seconds <= URGENT_SECONDS);
-  const time = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  badge.textContent = seconds > 0 ? (seconds <= URGENT_SECONDS ? `held for you ${time} more` : time) : "no longer held for you";
-}
-setInterval(showLease, 1000);
-
-// Keys
-
-function isTyping(element) {
-  return element.matches?.("input, textarea, select") || element.isContentEditable;
-}
-
-function keyName(event) {
-  const digit = /^Digit(\d)$/.exec(event.code);
-  return event.shiftKey && digit ? `shift+${digit[1]}` : event.key.toLowerCase();
-}
-
-function pressAnswer(event) {
-  const button = [...task.querySelectorAll("[data-keys]")].find((each) => each.dataset.keys.split(" ").includes(keyName(event)));
-  const isNative = event.key === "Enter" && event.target.closest("button, a, summary") && !event.target.closest(".chip, [data-places]");
-  if (!button || isNative) return false;
-  const isFresh = stopwatch.read().total < GRACE_MS;
-  if (!event.repeat && !isFresh && !button.disabled && !button.closest(":disabled")) button.click();
-  return true;
-}
-
-const PAGE_KEYS = {
-  g: () => toggleDrawer(byId("guidelines")),
-  "?": () => byId("keys").showModal(),
-  r: () => document.body.classList.toggle("shows-raw"),
-  e: () => {
-    const earlier = task?.querySelector(".earlier");
-    if (earlier) earlier.open = !earlier.open;
+const flow = new Flow({ page, preferences, leaseOf });
+const replies = new Replies(flow, nextUrl);
+const tabs = new Tabs({ name, on: { taking: () => flow.yieldTo() } });
+const bench = new Workbench({ page, keymap, shown: onShown });
+const outbox = new Outbox({
+  store: new OutboxStore(name),
+  send: post,
+  on: {
+    change: (state) => showSaved(byId("saved"), state),
+    receipt: (entry, body) => replies.receipt(entry, body),
+    refusal: (entry, status, body) => replies.refusal(entry, status, body),
   },
-  escape: () => byId("guidelines").close(),
+});
+Object.assign(flow, {
+  bench,
+  outbox,
+  answered: new Answered(JSON.parse(page.dataset.recent)),
+  onePress: new OnePress({ graceMs: Number(page.dataset.graceMs), commit: () => flow.commit() }),
+  prefetch: new Prefetch({
+    fetchNext: () => get(nextUrl()),
+    isKnown: (form) => flow.heldSlots.includes(slotOf(form)),
+    ready: () => flow.ready(),
+  }),
+  leases: new Leases({
+    badge: byId("lease"),
+    renew: (form) => post(addresses.renewUrl, leaseOf(form)),
+    lost: (form, body) => replies.leaseLost(form, body),
+  }),
+  drafts: new Drafts({ read: draftOf, save: saveDraft }),
+  breaks: new Breaks({ user: page.dataset.user, show: remindOfBreak }),
+});
+
+function draftOf(form) {
+  const { active, total } = bench.timeOf(form);
+  return { answer: answerOf(form), active_ms: active, total_ms: total };
+}
+
+function saveDraft(form, draft, options) {
+  return post(addresses.draftUrl, { ...leaseOf(form), draft: JSON.stringify(draft) }, options);
+}
+
+function onShown(element) {
+  flow.shown(element);
+  if (element.dataset.state === "guidelines") mountGate(element);
+}
+
+function remindOfBreak(minutes) {
+  const rest = () => {
+    flow.breaks.dismiss();
+    unsay();
+  };
+  const words = `You have worked for ${minutes} minutes. A short break keeps your judgment sharp.`;
+  say(words, { actions: [{ label: "Go on", run: rest }] });
+}
+
+// What can be done without a task: buttons with data-act
+
+const ACTS = {
+  acknowledge: async (section) => {
+    const { status } = await post(addresses.acknowledgeUrl, { version: section.dataset.version });
+    if (status !== 204) return say("Not noted: no connection. Try again.", { mood: "warn" });
+    page.dataset.guidelineVersion = section.dataset.version;
+    updateDrawer(byId("guidelines"), section);
+    if (flow.prefetch.forms.length) flow.advance();
+    else await flow.lookAgain();
+  },
+  look: () => flow.lookAgain(),
+  "take-over": async () => {
+    await tabs.takeOver();
+    const { status } = await post(addresses.takeOverUrl, { tab: tabs.id });
+    if (status !== 204) return say("Not taken over: no connection. Try again.", { mood: "warn" });
+    await flow.resume();
+  },
 };
 
-document.addEventListener("keydown", (event) => {
-  if (event.defaultPrevented || event.isComposing || event.ctrlKey || event.metaKey) return;
-  if (isTyping(event.target) || document.querySelector("dialog:modal")) return;
-  const isForm = task?.matches("form");
-  if (isForm && ranking?.onKey(event)) return event.preventDefault();
-  if (event.altKey) return;
-  if (isForm && pressAnswer(event)) return event.preventDefault();
-  const action = PAGE_KEYS[event.key.toLowerCase()];
-  if (action) {
-    event.preventDefault();
-    action();
-  }
+page.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-act]");
+  if (!button) return;
+  event.preventDefault();
+  ACTS[button.dataset.act](bench.element);
 });
+
+document.addEventListener("submit", (event) => {
+  if (event.target !== bench.form) return;
+  event.preventDefault();
+  flow.press(event.submitter);
+});
+
+document.addEventListener("answerchange", () => {
+  flow.onePress.cancel();
+  if (bench.form) flow.drafts.note(bench.form);
+});
+
+// Keys and menus
+
+const toggleHistory = mountHistory(addresses.historyUrl, (judgment) => flow.reviseJudgment(judgment));
+mountSkipMenu((reason) => flow.skip(reason));
+mountSettings(keymap, (changed) => {
+  preferences.one_press = changed.one_press;
+  keymap.change(changed.keys);
+  keymap.paint(document);
+});
+
+function askWhySkipped() {
+  if (!bench.form) return;
+  if (bench.form.dataset.revises) say("An answered task cannot be skipped: Esc leaves it as it was.");
+  else byId("skip").showModal();
+}
+
+function submit() {
+  if (flow.isLost) return flow.takeNext();
+  return bench.form ? flow.commit() : bench.element.querySelector("[data-act].primary:enabled")?.click();
+}
+
+const actions = {
+  submit,
+  undo: () => flow.undo(),
+  skip: askWhySkipped,
+  guidelines: () => toggleDrawer(byId("guidelines")),
+  history: toggleHistory,
+  keys: () => byId("keys").showModal(),
+  settings: () => byId("settings").showModal(),
+  keep: () => flow.leases.extendAll(),
+};
+for (const button of document.querySelectorAll("[data-page-action]")) {
+  button.addEventListener("click", () => actions[button.dataset.pageAction]());
+}
+
+function escape() {
+  if (flow.onePress.isCounting) return flow.undo();
+  const drawer = document.querySelector("dialog[open]");
+  return drawer ? drawer.close() : flow.leaveRevision();
+}
+
+listenToKeys({ bench, keymap, actions, submit, escape });
+
+// Coming and leaving
+
+addEventListener("pagehide", () => {
+  flow.drafts.flush({ keepalive: true });
+  const forms = [bench.form, ...flow.prefetch.forms].filter((form) => form && !form.dataset.revises && !flow.drafts.has(form));
+  const held = forms.map(({ elements }) => [elements.slot.value, elements.token.value, elements.leased_until.value]);
+  if (held.length && !flow.isElsewhere) beacon(addresses.releaseUrl, { held: JSON.stringify(held) });
+});
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload(); // the tasks were given back when this page was left
+});
+addEventListener("beforeunload", (event) => {
+  if (outbox.mustWarn) event.preventDefault();
+});
+setInterval(() => {
+  if (!bench.form && !flow.isElsewhere) flow.lookAgain();
+}, LOOK_AGAIN_MS);
+
+keymap.paint(document);
+flow.begin();
+if (outbox.entries.length) outbox.flush();
+tabs.introduce().then(() => flow.prefetch.fill());

@@ -8,9 +8,11 @@ export class Stopwatch {
     setInterval(() => this.tick(), TICK_MS);
   }
 
-  restart() {
-    this.startedAt = this.tickedAt = performance.now();
-    this.activeMs = 0;
+  /** Begin anew, or where an earlier look at the same task ended. */
+  restart({ active = 0, total = 0 } = {}) {
+    this.shownAt = this.tickedAt = performance.now();
+    this.earlierMs = total;
+    this.activeMs = active;
     this.wasActive = isActive();
   }
 
@@ -21,9 +23,14 @@ export class Stopwatch {
     this.wasActive = isActive();
   }
 
+  /** Milliseconds since the task appeared this time. */
+  get sinceShown() {
+    return performance.now() - this.shownAt;
+  }
+
   read() {
     this.tick();
-    return { active: Math.round(this.activeMs), total: Math.round(performance.now() - this.startedAt) };
+    return { active: Math.round(this.activeMs), total: Math.round(this.earlierMs + this.sinceShown) };
   }
 }
 

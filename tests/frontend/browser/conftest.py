@@ -1,12 +1,13 @@
 """A real Chromium in front of a live server. The console must stay clean: no error, no refused script or style."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page
 
 from accounts.models import User
+from annotation.models import Campaign
 from tests.factory import PASSWORD
 
 SETTLE_MS = 300  # a key that comes sooner after a new task is meant for the one before, and does nothing
@@ -31,6 +32,28 @@ class Desk:
 
     def open(self, path: str) -> None:
         self.page.goto(self.address + path)
+
+    def label(self, user: User, campaign: Campaign) -> None:
+        """Sign in and take the first task."""
+        self.sign_in(user)
+        self.open(f"/label/{campaign.pk}/")
+        self.page.wait_for_selector("#labeling[data-state]")
+
+    def slot(self) -> int:
+        """The task that is shown."""
+        return int(self.page.locator("#task input[name=slot]").input_value())
+
+    def wait_for_next(self) -> None:
+        """Until the task after the shown one lies ready."""
+        self.page.wait_for_selector("#labeling[data-ready]")
+
+    def wait_until(self, is_so: Callable[[], bool]) -> None:
+        """For what happens on the server behind the page's back."""
+        for _ in range(150):
+            if is_so():
+                return
+            self.page.wait_for_timeout(100)
+        raise AssertionError("It did not become so in 15 s.")
 
     def press(self, *keys: str) -> None:
         """Press keys as somebody does who has read the task."""

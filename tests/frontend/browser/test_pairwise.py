@@ -1,5 +1,7 @@
 """Pairwise labeling in a real browser."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -22,7 +24,7 @@ def test_a_labeler_works_from_sign_in_to_the_last_task_by_keyboard_alone(factory
     page.evaluate("window.isSamePage = true")
 
     for number, key in enumerate(["1", "ArrowRight", "t", "b"], start=1):
-        desk.press(key)
+        desk.press(key, "Enter")
         expect(page.locator("#day strong")).to_have_text(str(number))
         expect(page.locator("#saved")).to_contain_text("Saved")
 
@@ -45,8 +47,10 @@ def test_the_mouse_does_the_same_and_time_is_measured(factory: Factory, desk: De
 
     desk.press()
     desk.page.get_by_role("button", name="A is better").click()
+    desk.page.get_by_role("button", name="Submit").click()
 
     expect(desk.page.locator("#day strong")).to_have_text("1")
+    expect(desk.page.locator("#saved")).to_have_text("Saved ✓")
     judgment = Judgment.objects.get()
     assert judgment.answer == {"tiers": [[1], [0]]}
     assert judgment.display_order == [1, 0]
@@ -100,67 +104,54 @@ def test_guidelines_keys_and_raw_text_are_one_key_away(factory: Factory, desk: D
     desk.press("1", "Escape")
     expect(page.locator("#keys")).to_be_hidden()
     desk.press("r")
-    expect(page.locator(".reply pre.raw").first).to_be_visible()
+    expect(page.locator(".reply [data-raw]").first).to_be_visible()
     assert not Judgment.objects.exists()
     assert desk.complaints == []
 
 
-def test_a_lost_lease_keeps_the_draft_and_offers_the_next_task(factory: Factory, desk: Desk) -> None:
-    campaign = factory.campaign(num_comparisons=2)
-    desk.sign_in(factory.bob())
-    desk.open(f"/label/{campaign.pk}/")
-    Slot.objects.filter(annotator__user=factory.bob()).update(annotator=factory.judge())
-
-    desk.press("2")
-
-    expect(desk.page.locator("#notice")).to_contain_text("B > A")
-    expect(desk.page.locator("#saved")).to_have_text("Not saved")
-    expect(desk.page.locator(".is-chosen")).to_contain_text("B is better")
-    expect(desk.page.locator("#lease")).to_have_text("no longer held for you")
-    desk.page.get_by_role("button", name="Take the next task").click()
-    expect(desk.page.locator("#notice")).to_be_empty()
-    desk.press("1")
-    expect(desk.page.locator("#day strong")).to_have_text("1")
-
-
-def test_an_answer_given_without_a_connection_is_sent_once_it_is_back(factory: Factory, desk: Desk) -> None:
-    campaign = factory.campaign(num_comparisons=2)
-    desk.sign_in(factory.bob())
-    desk.open(f"/label/{campaign.pk}/")
-    desk.page.context.set_offline(True)
-
-    desk.press("1")
-    expect(desk.page.locator("#saved")).to_contain_text("Not saved")
-    desk.page.context.set_offline(False)
-
-    expect(desk.page.locator("#saved")).to_contain_text("Saved ✓")
-    assert Judgment.objects.count() == 1
-
-
-def test_leaving_gives_the_task_back(factory: Factory, desk: Desk) -> None:
-    campaign = factory.campaign(num_comparisons=1)
+def test_leaving_gives_all_tasks_back(factory: Factory, desk: Desk) -> None:
+    campaign = factory.campaign(num_comparisons=3)
     held = Slot.objects.filter(annotator__user=factory.bob())
-    desk.sign_in(factory.bob())
-    desk.open(f"/label/{campaign.pk}/")
-    assert held.exists()
+    desk.label(factory.bob(), campaign)
+    desk.wait_until(lambda: held.count() == 2)  # the task on the page and the next one
 
     desk.open("/")
 
-    for _ in range(100):  # the farewell travels beside the new page
-        if not held.exists():
-            break
-        desk.page.wait_for_timeout(100)
-    assert not held.exists()
+    desk.wait_until(lambda: not held.exists())
 
 
 def test_a_page_that_is_loaded_again_keeps_its_task(factory: Factory, desk: Desk) -> None:
     campaign = factory.campaign(num_comparisons=1)
-    desk.sign_in(factory.bob())
-    desk.open(f"/label/{campaign.pk}/")
+    desk.label(factory.bob(), campaign)
 
     for _ in range(3):
         desk.page.reload()
-    desk.press("1")
+    desk.press("1", "Enter")
 
-    expect(desk.page.locator("#saved")).to_contain_text("Saved ✓")
+    expect(desk.page.locator("#saved")).to_have_text("Saved ✓")
     assert Judgment.objects.count() == 1
+
+
+def test_without_a_choice_nothing_is_sent(factory: Factory, desk: Desk) -> None:
+    desk.label(factory.bob(), factory.campaign(num_comparisons=1))
+
+    desk.press("Enter")
+
+    expect(desk.page.locator("#notice")).to_contain_text("Choose an answer first.")
+    assert not Judgment.objects.exists()
+
+
+def test_the_next_task_is_shown_before_the_server_has_heard_of_the_answer(factory: Factory, desk: Desk) -> None:
+    campaign = factory.campaign(num_comparisons=3)
+    page = desk.page
+    desk.label(factory.bob(), campaign)
+    desk.wait_for_next()
+    page.route("**/submit/", lambda route: None)  # hangs
+    first = desk.slot()
+
+    desk.press("1", "Enter")
+
+    expect(page.locator("#task input[name=slot]")).not_to_have_value(str(first))
+    expect(page.locator("#saved")).to_have_text("Saving 1 …")
+    expect(page.locator("#labeling")).to_have_attribute("data-swap-ms", re.compile(r"^\d+\.\d$"))
+    assert not Judgment.objects.exists()

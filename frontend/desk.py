@@ -1,0 +1,54 @@
+"""What a labeler's browser tabs hold at this moment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils import timezone
+
+from annotation import queue
+from annotation.models import Annotator, Enrolment, Slot
+
+MOST_NUMBERS = 50  # that a page may name
+
+
+@dataclass(frozen=True)
+class OpenSlots:
+    """The annotator's unanswered tasks of one campaign."""
+
+    annotator: Annotator
+    slots: Sequence[Slot]
+    now: datetime
+
+    @classmethod
+    def of(cls, enrolment: Enrolment) -> "OpenSlots":
+        """Asked for once a request."""
+        own = Slot.objects.filter(campaign=enrolment.campaign_id, withdrawn_at=None).open_lease_of(
+            enrolment.annotator_id
+        )
+        tasks = own.exclude(purpose=Slot.Purpose.ADJUDICATION).only("pk", "tab", "token", "leased_until")
+        return cls(enrolment.annotator, list(tasks), timezone.now())
+
+    def is_in_tab(self, *, other_than: str = "") -> bool:
+        """Whether a live lease belongs to a tab other than this one."""
+        return any(
+            slot.tab not in ("", other_than) and slot.leased_until is not None and slot.leased_until > self.now
+            for slot in self.slots
+        )
+
+    def name_tab(self, tab: str, holding: Sequence[int]) -> None:
+        """Note the tab of tasks that were served with the page itself, before the tab had a name."""
+        for slot in self.slots:
+            if slot.pk in holding and not slot.tab:
+                queue.take_over(slot_id=slot.pk, annotator=self.annotator, tab=tab)
+
+    def move_to(self, tab: str) -> None:
+        """The work goes on in this tab."""
+        for slot in self.slots:
+            queue.take_over(slot_id=slot.pk, annotator=self.annotator, tab=tab)
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """ "17,18" as (17, 18); what is no number is passed over."""
+    words = text.split(",")[:MOST_NUMBERS]
+    return tuple(int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 18)
