@@ -31,8 +31,8 @@ from annotation.aggregation.bradley_terry import (
     difference_variances,
     differences,
     fit_utilities,
-    vote_weight,
 )
+from annotation.aggregation.judgments import vote_weight
 from annotation.aggregation.newton import Floats, Posterior
 from annotation.tiers import pairs_of
 

@@ -15,7 +15,6 @@ Shapes: B blocks of prompts with the same number of completions; in a block P pr
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -59,29 +58,16 @@ def fit_tie_parameter(blocks: Sequence[PairCounts], *, prior_sd: float = PRIOR_S
     Alternates between the utilities given ν and ν given the utilities; the log posterior is concave in both together.
     Half a tie and half a preference between equals are added, so that ν is finite when all or none are ties.
     """
-    num_E = np.concatenate([_upper(block.num_PNN) for block in blocks])
+    num_E = np.concatenate([np.zeros(0), *(_upper(block.num_PNN) for block in blocks)])
     num_ties = sum(float(_upper(block.ties_PNN).sum()) for block in blocks)
     tie_parameter = 1.0
     for _ in range(_MAX_ROUNDS):
         utilities = [fit_utilities(block, prior_sd=prior_sd, tie_parameter=tie_parameter) for block in blocks]
-        gaps_E = np.concatenate([_upper(differences(fit.utilities_PN)) for fit in utilities])
+        gaps_E = np.concatenate([np.zeros(0), *(_upper(differences(fit.utilities_PN)) for fit in utilities)])
         previous, tie_parameter = tie_parameter, _matching_tie_parameter(gaps_E, num_E, num_ties)
         if abs(np.log(tie_parameter / previous)) < 1e-6:
             break
     return tie_parameter
-
-
-def vote_weight(num_pairs: int) -> float:
-    """How much each pair of one judgment weighs: a judgment that orders K completions counts as K - 1 votes in all.
-
-    Its K(K - 1)/2 pairs follow from one another; K - 1 choices are what a Plackett–Luce ranking consists of.
-    `num_pairs` is how many pairs it says something about; a top k of K says less than all, and weighs as if complete
-    among fewer.
-    """
-    if not num_pairs:
-        return 0.0
-    num_completions = (1 + math.sqrt(1 + 8 * num_pairs)) / 2  # the K with K(K - 1)/2 pairs
-    return 2 / num_completions
 
 
 def differences(utilities_PN: Floats) -> Floats:

@@ -44,10 +44,11 @@ def maximise(slopes: Slopes, *, start_PN: Floats, prior_sd: float) -> Posterior:
         step_PN = np.linalg.solve(information_PNN, gradient_PN[..., None])[..., 0]
         longest_P1 = np.abs(step_PN).max(axis=1, initial=0.0, keepdims=True)
         if longest_P1.max(initial=0.0) < _TOLERANCE:
-            return Posterior(utilities_PN=utilities_PN, covariance_PNN=_inverse(information_PNN))
+            return Posterior(utilities_PN=utilities_PN, covariance_PNN=inverse(information_PNN))
         utilities_PN = utilities_PN + step_PN * (_LONGEST_STEP / np.maximum(longest_P1, _LONGEST_STEP))
     raise ArithmeticError(f"utilities still move after {_MAX_STEPS} Newton steps: are all counts finite?")
 
 
-def _inverse(matrices_PNN: Floats) -> Floats:
+def inverse(matrices_PNN: Floats) -> Floats:
+    """The inverse of each matrix [P, N, N]."""
     return np.asarray(np.linalg.inv(matrices_PNN), dtype=np.float64)
