@@ -10,7 +10,7 @@ WORDS = {  # how much better, weakest first, by the number of strengths
     1: ("better",),
     2: ("slightly better", "much better"),
     3: ("slightly better", "better", "much better"),
-    4: ("negligibly better or unsure", "slightly better", "better", "significantly better"),
+    4: ("negligibly better", "slightly better", "better", "significantly better"),
 }
 MOST_ON_ONE_ROW_OF_DIGITS = 4  # strengths a side that fit on the keys 1–8
 
@@ -50,6 +50,8 @@ def pairwise_choices(question: Question) -> list[Choice]:
 def _preference(question: Question, winner: int, strength: int) -> Choice:
     total = question.num_strengths
     words = WORDS[total][strength - 1] if total in WORDS else f"better, {strength} of {total}"
+    if total > 1 and strength == 1 and not question.allows_ties:
+        words += " or unsure"  # Llama 2's word for what is a tie elsewhere
     answer: dict[str, Any] = {"tiers": [[winner], [1 - winner]]}
     if total > 1:
         answer["strength"] = strength

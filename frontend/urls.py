@@ -1,7 +1,7 @@
 """Page addresses: one flat table."""
 
 from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path
+from django.urls import include, path
 
 from frontend.views import (
     campaigns,
@@ -42,6 +42,7 @@ urlpatterns = [
     path("label/<int:campaign_id>/opt-out/", labeling_pages.opt_out, name="opt-out"),
     path("label/<int:campaign_id>/dispute/", labeling_pages.dispute, name="dispute-pause"),
     path("campaigns/", campaigns.campaigns, name="campaigns"),
+    path("campaigns/", include("frontend.question_urls")),
     path("campaigns/<int:campaign_id>/", campaigns.campaign, name="campaign"),
     path("campaigns/<int:campaign_id>/progress/", campaigns.campaign_progress, name="campaign-progress"),
     path("campaigns/<int:campaign_id>/status/", campaigns.campaign_status, name="campaign-status"),

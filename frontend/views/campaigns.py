@@ -11,6 +11,7 @@ from annotation import reports, services
 from annotation.models import Campaign
 from annotation.question import Question
 from frontend.access import SignedInRequest, may_manage, signed_in
+from frontend.campaign_forms import managed_workspaces
 
 NUM_SAMPLES = 5  # comparisons shown on the page
 
@@ -20,7 +21,8 @@ NUM_SAMPLES = 5  # comparisons shown on the page
 def campaigns(request: SignedInRequest) -> HttpResponse:
     """Every campaign that the user may read."""
     rows = Campaign.objects.visible_to(request.user).with_progress()
-    return render(request, "frontend/campaigns/list.html", {"campaigns": rows})
+    may_create = managed_workspaces(request.user).exists()
+    return render(request, "frontend/campaigns/list.html", {"campaigns": rows, "may_create": may_create})
 
 
 @require_GET
