@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from scipy import stats
 
-from annotation.agreement import columns_of
+from annotation.agreement import columns_of, columns_of_ranks
 from annotation.quality import left_wins, longer_wins, longer_wins_baseline, sign_of_longer
 
 
@@ -54,3 +55,9 @@ def test_a_baseline_without_judgments_says_so() -> None:
     baseline = longer_wins_baseline(columns_of([], [], []), [], [])
     assert baseline.agrees.reason == "nothing was judged"
     assert baseline.longer_wins.value is baseline.agrees_without_ties.value is None
+
+
+def test_rankings_have_no_baseline() -> None:
+    columns = columns_of_ranks([1], [1], np.array([[0.0, 1.0, 2.0]]))
+    with pytest.raises(ValueError, match="pairwise comparisons"):
+        longer_wins_baseline(columns, [1], [1])
