@@ -30,6 +30,10 @@ ATTRIBUTES = frozenset({
     "linethickness", "mathvariant", "columnalign", "rowspacing", "columnspacing", "columnlines", "rowlines",
     "width", "height", "depth", "lspace", "rspace", "minsize", "maxsize", "notation",
 })
+FUNCTIONS = frozenset({  # names that need a little space on both sides
+    "arccos", "arcsin", "arctan", "arg", "cos", "cosh", "cot", "det", "dim", "exp", "gcd", "inf", "ker", "lim",
+    "ln", "log", "max", "min", "Pr", "sin", "sinh", "sup", "tan",
+})
 # fmt: on
 _PLAIN_VALUE = re.compile(r"[\w .%+-]*")
 _ENVIRONMENT = re.compile(r"\\begin\{(align|aligned|equation|gather|cases|matrix|pmatrix|bmatrix|array)\*?\}")
@@ -65,6 +69,9 @@ def _mathml(tex: str, *, is_block: bool) -> str | None:
 
 def _rebuilt(element: Element) -> Iterator[str]:
     """The element with allowed attributes; of what is not allowed, the content alone."""
+    if element.tag == "mi" and element.text in FUNCTIONS:
+        yield f'<mo form="prefix" lspace="0.17em" rspace="0.17em">{element.text}</mo>'
+        return
     is_allowed = element.tag in TAGS
     if is_allowed:
         yield f"<{element.tag}{_attributes(element)}>"

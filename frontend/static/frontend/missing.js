@@ -1,6 +1,6 @@
 // What is still wanted before an answer may be sent: the server's rules, said early and at their place.
 
-import { placeOf } from "./collecting.js";
+import { numReplies, placeOf } from "./collecting.js";
 import { focusGroup, groups, radioGroups, valueOf } from "./points.js";
 
 /** {sentence, place} of the first thing that is missing, or null. `answer`: all of it, the choice included. */
@@ -23,7 +23,7 @@ export function showPlace(form, place) {
 
 function openGroup(form, ranked) {
   const open = radioGroups(form).find((group) => valueOf(group) === null && (ranked?.includes(placeOf(group)) ?? true));
-  return open ? { sentence: `${open.dataset.name} of reply ${nameOf(form, placeOf(open))} is missing.`, place: open } : null;
+  return open ? { sentence: `${open.dataset.name}${numReplies(form) > 1 ? ` of reply ${nameOf(form, placeOf(open))}` : ""} is missing.`, place: open } : null;
 }
 
 function contradiction(form, { tiers, unranked = [], ratings }) {
@@ -62,4 +62,4 @@ function text(form, answer) {
 }
 
 const pairs = (order) => order.flatMap((tier, index) => order.slice(index + 1).flatMap((lower) => tier.flatMap((a) => lower.map((b) => [a, b]))));
-const nameOf = (form, place) => form.querySelector(`.reply[data-place="${place}"] h3`)?.lastChild.textContent.trim() ?? String(place + 1);
+const nameOf = (form, place) => form.querySelector(`.reply[data-place="${place}"] h3`)?.dataset.name ?? String(place + 1);

@@ -1,36 +1,75 @@
 // The bar under a ranking: chips that are placed by number key, click, drag or Alt+arrow.
 
-import { dropBefore, dropInto, emptyRanking, isComplete, move, place, rankOf, remove } from "./ranking_state.js";
+import { listenToDrags } from "./ranking_drag.js";
+import { dropBefore, dropInto, emptyRanking, isAsShown, isComplete, move, numPlaced, place, rankingOf, rankOf, remove } from "./ranking_state.js";
+
+const STEPS = { "alt+arrowleft": -1, "alt+arrowup": -1, "alt+arrowright": 1, "alt+arrowdown": 1 };
+const FEWEST_TO_ASK = 3; // replies: of two, the order shown is right half of the time
 
 export class RankingBar {
-  constructor(form) {
+  /** `changed()` is called after every change by the labeler. */
+  constructor(form, changed) {
     this.form = form;
+    this.changed = changed;
     this.bar = form.querySelector(".ranking-bar");
-    this.allowsTies = this.bar.dataset.allowsTies === "yes";
-    this.count = Number(this.bar.dataset.numReplies);
+    const { allowsTies, allowsUnranked, topK, numReplies } = this.bar.dataset;
+    this.allowsTies = allowsTies === "yes";
+    this.rules = { topK: Number(topK ?? 0), allowsUnranked: allowsUnranked === "yes" };
+    this.count = Number(numReplies);
     this.state = emptyRanking(this.count);
     this.selected = null;
+    this.isConfirmed = false; // that the order shown is meant
     this.bar.addEventListener("click", (event) => this.onChip(event));
     form.querySelectorAll("[data-places]").forEach((button) =>
       button.addEventListener("click", () => this.choose(Number(button.dataset.places))),
     );
-    this.listenToDrags();
+    listenToDrags(this.bar, { targetAt: (element) => this.targetAt(element), drop: (item, target) => this.drop(item, target) });
     this.draw();
   }
 
+  collect() {
+    const { tiers, unranked } = this.state;
+    return { tiers, ...(unranked.length ? { unranked } : {}) };
+  }
+
+  restore({ tiers }) {
+    this.state = tiers ? rankingOf(this.count, tiers) : emptyRanking(this.count);
+    this.isConfirmed = true; // somebody has looked at it before
+    this.draw();
+  }
+
+  /** A sentence about what is still wanted, or "". An order that was never touched is asked about once. */
+  missing() {
+    const { topK, allowsUnranked } = this.rules;
+    const placed = numPlaced(this.state);
+    if (!isComplete(this.state, this.rules)) {
+      if (topK) return `Place the best ${topK}: ${placed} ${placed === 1 ? "stands" : "stand"} in the order now.`;
+      if (allowsUnranked) return "Place two replies at least, or say that you can’t judge.";
+      return placed === 0 ? "Nothing has been placed yet." : `Place every reply: ${names(this.state.unranked)} left.`;
+    }
+    if (this.isConfirmed || this.count < FEWEST_TO_ASK || !isAsShown(this.state)) return "";
+    this.isConfirmed = true;
+    return "This is exactly the order in which the replies are shown. Submit again if you mean it.";
+  }
+
   /** True if the key meant something here. */
-  onKey(event) {
-    const digit = /^[1-9]$/.test(event.key) && !event.altKey ? Number(event.key) - 1 : -1;
+  onKey(key) {
+    const digit = /^[1-9]$/.test(key) ? Number(key) - 1 : -1;
     if (digit >= 0 && digit < this.count) return this.choose(digit);
-    if (event.key === "=" && this.allowsTies && this.state.tiers.length) {
-      return this.update({ ...this.state, isTieNext: !this.state.isTieNext });
-    }
-    if (event.key === "Backspace" && this.state.last.length) return this.update(remove(this.state, this.state.last.at(-1)));
-    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
-    if (event.altKey && step && this.selected !== null) {
-      return this.update(move(this.state, this.selected, step, this.allowsTies));
-    }
-    return false;
+    if (key === "=" && this.allowsTies && this.state.tiers.length) return this.update({ ...this.state, isTieNext: !this.state.isTieNext });
+    if (key === "backspace" && this.state.last.length) return this.update(remove(this.state, this.state.last.at(-1)));
+    const item = this.itemInHand();
+    if (item === null) return false;
+    if (key === "delete") return this.update(remove(this.state, item));
+    if (!STEPS[key]) return false;
+    this.selected = item;
+    return this.update(move(this.state, item, STEPS[key], this.allowsTies));
+  }
+
+  /** The chip that has the focus, else the one that was placed or chosen last. */
+  itemInHand() {
+    const focused = document.activeElement?.closest?.(".ranking-bar .chip");
+    return focused && this.bar.contains(focused) ? Number(focused.dataset.item) : this.selected;
   }
 
   /** Place what is not placed yet; select what is. */
@@ -41,9 +80,12 @@ export class RankingBar {
   }
 
   update(state) {
+    const isChanged = state !== this.state;
     this.state = state;
+    if (isChanged) this.isConfirmed = false;
     this.draw();
     this.say();
+    if (isChanged) this.changed();
     return true;
   }
 
@@ -52,28 +94,13 @@ export class RankingBar {
     if (chip) this.choose(Number(chip.dataset.item));
   }
 
-  listenToDrags() {
-    this.bar.addEventListener("dragstart", (event) => {
-      const item = event.target.closest?.(".chip")?.dataset.item;
-      if (item === undefined) return;
-      event.dataTransfer.setData("text/plain", item);
-      event.dataTransfer.effectAllowed = "move";
-    });
-    this.bar.addEventListener("dragover", (event) => {
-      const target = this.target(event);
-      this.bar.querySelectorAll(".is-target").forEach((element) => element.classList.remove("is-target"));
-      if (!target) return;
-      event.preventDefault();
-      target.classList.add("is-target");
-    });
-    this.bar.addEventListener("drop", (event) => this.onDrop(event));
+  targetAt(element) {
+    const tier = element.closest(".tier");
+    if (tier && this.allowsTies) return tier;
+    return element.closest("[data-gap], [data-tray]");
   }
 
-  onDrop(event) {
-    const target = this.target(event);
-    if (!target) return;
-    event.preventDefault();
-    const item = Number(event.dataTransfer.getData("text/plain"));
+  drop(item, target) {
     this.selected = item;
     const { gap, tier } = target.dataset;
     if (gap !== undefined) this.update(dropBefore(this.state, item, Number(gap)));
@@ -81,22 +108,31 @@ export class RankingBar {
     else this.update(remove(this.state, item));
   }
 
-  target(event) {
-    const tier = event.target.closest(".tier");
-    if (tier && this.allowsTies) return tier;
-    return event.target.closest("[data-gap], [data-tray]");
-  }
-
   draw() {
     const focused = document.activeElement?.closest?.(".chip")?.dataset.item;
-    const { tiers, unranked, isTieNext } = this.state;
+    const { tiers, unranked } = this.state;
     this.bar.querySelector("[data-tray]").replaceChildren(...unranked.map((item) => this.chip(item)));
-    const lanes = tiers.flatMap((items, index) => [gap(index), this.tier(items, index, isTieNext && index === tiers.length - 1)]);
-    this.bar.querySelector("[data-tiers]").replaceChildren(...lanes, gap(tiers.length));
+    this.bar.querySelector("[data-tiers]").replaceChildren(...this.lanes());
     this.bar.querySelector("input[name=answer]").value = JSON.stringify({ tiers });
-    this.bar.querySelector("[data-keys=enter]").disabled = !isComplete(this.state);
+    this.form.querySelector("[data-keys=enter]").setAttribute("aria-disabled", String(!isComplete(this.state, this.rules)));
     this.form.querySelectorAll("[data-rank-of]").forEach((badge) => this.drawRank(badge));
     if (focused !== undefined) this.bar.querySelector(`.chip[data-item="${focused}"]`)?.focus();
+  }
+
+  /** Tiers with gaps between them, and the line under the best k. */
+  lanes() {
+    const { tiers, isTieNext } = this.state;
+    const { topK } = this.rules;
+    const made = [];
+    let count = 0;
+    tiers.forEach((items, index) => {
+      made.push(gap(index), this.tier(items, index, isTieNext && index === tiers.length - 1));
+      if (count < topK && count + items.length >= topK) made.push(element("span", "top-line", {}, `best ${topK}`));
+      count += items.length;
+    });
+    made.push(gap(tiers.length));
+    if (count > 0 && count < topK) made.push(element("span", "top-line", {}, `${topK - count} more to place`));
+    return made;
   }
 
   drawRank(badge) {
@@ -109,12 +145,8 @@ export class RankingBar {
   }
 
   chip(item) {
-    const chip = document.createElement("button");
+    const chip = element("button", "chip", { item }, item + 1);
     chip.type = "button";
-    chip.className = "chip";
-    chip.draggable = true;
-    chip.dataset.item = item;
-    chip.textContent = item + 1;
     const found = rankOf(this.state, item);
     chip.setAttribute("aria-label", `Reply ${item + 1}, ${found ? ordinal(found.rank) : "not placed"}`);
     chip.setAttribute("aria-pressed", String(item === this.selected));
@@ -130,7 +162,7 @@ export class RankingBar {
 
   say() {
     const words = this.state.tiers.map((items) => items.map((item) => item + 1).join(" tied with "));
-    this.bar.querySelector("[data-said]").textContent = `Best first: ${words.join(", then ")}`;
+    this.bar.querySelector("[data-said]").textContent = words.length ? `Best first: ${words.join(", then ")}` : "Nothing is placed";
   }
 }
 
@@ -144,6 +176,11 @@ function element(name, className, data, text = "") {
   Object.assign(made.dataset, data);
   made.textContent = text;
   return made;
+}
+
+function names(items) {
+  const words = items.map((item) => item + 1).join(", ");
+  return `${words} ${items.length === 1 ? "is" : "are"}`;
 }
 
 function ordinal(rank) {

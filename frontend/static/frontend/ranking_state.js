@@ -54,7 +54,25 @@ export function remove(state, item) {
   return { ...state, tiers: without(state.tiers, item), unranked, last: state.last.filter((i) => i !== item) };
 }
 
-export const isComplete = (state) => state.unranked.length === 0;
+export const numPlaced = (state) => state.tiers.flat().length;
+
+/** Whether it can be sent: all placed; or as many as the best k; or two at least if the others may be left out. */
+export function isComplete(state, { topK = 0, allowsUnranked = false } = {}) {
+  if (topK) return numPlaced(state) === topK;
+  return allowsUnranked ? numPlaced(state) >= 2 : state.unranked.length === 0;
+}
+
+/** Whether every reply stands exactly where it was shown: one after the other, no ties. */
+export function isAsShown(state) {
+  return state.unranked.length === 0 && state.tiers.every((items, index) => items.length === 1 && items[0] === index);
+}
+
+/** The state of an answer in displayed places. */
+export function rankingOf(count, tiers) {
+  const placed = tiers.flat();
+  const unranked = emptyRanking(count).unranked.filter((item) => !placed.includes(item));
+  return { tiers: tiers.map((items) => [...items].sort((a, b) => a - b)), unranked, last: placed, isTieNext: false };
+}
 
 /** 1 for the best; items of one tier share a rank. */
 export function rankOf(state, item) {

@@ -57,10 +57,7 @@ export const isVeiled = (form) => form.querySelector("[data-veil]:not([hidden])"
 
 /** An answer was tried before the task was looked at: show where to look. */
 export function nudge(form) {
-  const veil = form.querySelector("[data-veil]");
-  veil.classList.add("is-nudged");
-  veil.addEventListener("animationend", () => veil.classList.remove("is-nudged"), { once: true });
-  veil.querySelector("button").focus();
+  form.querySelector("[data-veil] button").focus();
   return true;
 }
 

@@ -24,7 +24,7 @@ export function mount(form) {
   form.addEventListener("change", (event) => event.target.closest("[data-widget]") && onChange(form, changed));
   form.addEventListener("input", (event) => event.target.matches("textarea") && onChange(form, changed));
   form.addEventListener("keydown", (event) => leave(form, event));
-  countWords(form);
+  showCounts(form);
 }
 
 /** The answer's fields in displayed places, without the choice of a button. */
@@ -39,11 +39,12 @@ export function restore(form, answer) {
   ranking?.restore(answer);
   spans?.restore(answer.spans ?? []);
   editor?.restore(answer.edited ?? null);
-  countWords(form);
+  showCounts(form);
 }
 
 /** A sentence about what is still wanted; its place is marked and gets the focus. Empty if nothing is. */
 export function missing(form) {
+  if (isVeiled(form)) return nudge(form) && "Look at the task first.";
   const button = form.querySelector("button[name=answer].is-chosen");
   const choice = button ? JSON.parse(button.value) : {};
   const found = choice.cant_judge ? null : firstMissing(form, { ...collect(form), ...choice }, mounted.get(form).ranking);
@@ -64,7 +65,7 @@ export function onKey(form, key, event) {
 }
 
 function isAnswer(form, key) {
-  const buttons = [...form.querySelectorAll(".answer-bar [data-keys]")];
+  const buttons = [...form.querySelectorAll(".answer-bar [data-keys], .send [data-keys]")];
   return /^(shift\+)?\d$/.test(key) || buttons.some((button) => button.dataset.keys.split(" ").includes(key));
 }
 
@@ -76,7 +77,7 @@ function rate(form, key) {
 
 function onChange(form, changed) {
   showPlace(form, null);
-  countWords(form);
+  showCounts(form);
   changed();
 }
 
@@ -87,7 +88,12 @@ function leave(form, event) {
   (form.querySelector(".task-scroll") ?? form).focus({ preventScroll: true });
 }
 
-function countWords(form) {
+/** Words that were written, and flags inside closed folds. */
+function showCounts(form) {
+  for (const fold of form.querySelectorAll(".fold")) {
+    const chosen = [...fold.querySelectorAll("input:checked")].map((input) => input.value);
+    fold.querySelector("[data-chosen]").textContent = chosen.length ? `: ${chosen.join(", ")}` : "";
+  }
   const counter = form.querySelector("[data-counts]");
   if (!counter) return;
   const words = form.querySelector("[data-widget=demonstration] textarea").value.match(/\S+/g)?.length ?? 0;
