@@ -12,6 +12,7 @@ from annotation.api.campaign_views import (
     JudgmentViewSet,
 )
 from annotation.api.dataset_views import DatasetViewSet, PairImportViewSet
+from annotation.api.exchange_views import JudgmentExportViewSet, JudgmentImportViewSet
 from annotation.api.labeling_views import LabelingCampaignViewSet, NextTaskViewSet, SlotViewSet
 
 urlpatterns = [
@@ -42,5 +43,12 @@ urlpatterns = [
     path("datasets/<int:pk>/cancel", DatasetViewSet.as_view(CANCEL), name="api-cancel-freeze"),
     path("datasets/<int:pk>/rows", DatasetViewSet.as_view({"get": "rows"}), name="api-dataset-rows"),
     path("datasets/<int:pk>/download", DatasetViewSet.as_view({"get": "download"}), name="api-dataset-download"),
+    path("judgment-imports", JudgmentImportViewSet.as_view({"post": "create"}), name="api-judgment-imports"),
+    path(
+        "judgment-imports/preview",
+        JudgmentImportViewSet.as_view({"post": "preview"}),
+        name="api-judgment-import-preview",
+    ),
+    path("judgment-export", JudgmentExportViewSet.as_view({"get": "download"}), name="api-judgment-export"),
     path("preference-pairs", PairImportViewSet.as_view({"post": "create"}), name="api-preference-pairs"),
 ]

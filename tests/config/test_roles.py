@@ -183,6 +183,21 @@ CASES = [
     Case("get", "api-dataset-download", READ, path=of("dataset")),
     Case(
         "post",
+        "api-judgment-imports",
+        MANAGED,
+        query=lambda w: {"workspace": w.workspace.pk, "name": w.name},
+        body=lambda w: PAIR,
+    ),
+    Case(
+        "post",
+        "api-judgment-import-preview",
+        "200 403 403 404 401",
+        query=lambda w: {"workspace": w.workspace.pk},
+        body=lambda w: PAIR,
+    ),
+    Case("get", "api-judgment-export", READ, query=lambda w: {"campaign": w.judged_campaign.pk}),
+    Case(
+        "post",
         "api-preference-pairs",
         MANAGED,
         query=lambda w: {"workspace": w.workspace.pk, "name": w.name},
