@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from annotation.models import Dataset, JudgingRun
+from annotation.models import ConsensusRun, Dataset, JudgingRun
 from core import jobs
 
 
@@ -20,3 +20,19 @@ def freeze_dataset(pk: int) -> None:
     from annotation import runner
 
     jobs.perform(Dataset, pk, runner.freeze)
+
+
+@shared_task
+def run_consensus(pk: int) -> None:
+    """Carry out the consensus run, unless somebody else does."""
+    from annotation import consensus
+
+    jobs.perform(ConsensusRun, pk, consensus.aggregate)
+
+
+@shared_task
+def watch_quality() -> None:
+    """Alert managers of open campaigns about annotators whose work deserves a look."""
+    from annotation import quality_alerts
+
+    quality_alerts.watch_open_campaigns()

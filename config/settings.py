@@ -163,6 +163,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=1),
         "options": {"expires": 5},
     },
+    "watch-quality": {
+        "task": "annotation.tasks.watch_quality",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 240},
+    },
     "forget-delivered-messages": {
         "task": "core.tasks.forget_delivered_messages",
         "schedule": timedelta(minutes=10),

@@ -43,6 +43,7 @@ urlpatterns = [
     path("label/<int:campaign_id>/dispute/", labeling_pages.dispute, name="dispute-pause"),
     path("campaigns/", campaigns.campaigns, name="campaigns"),
     path("campaigns/", include("frontend.question_urls")),
+    path("campaigns/", include("frontend.quality_urls")),
     path("campaigns/", include("frontend.exchange_urls")),
     path("campaigns/<int:campaign_id>/", campaigns.campaign, name="campaign"),
     path("campaigns/<int:campaign_id>/progress/", campaigns.campaign_progress, name="campaign-progress"),

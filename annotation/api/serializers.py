@@ -183,14 +183,16 @@ class CoefficientSerializer(serializers.Serializer[Any]):
 
 
 class AnnotatorWorkSerializer(serializers.Serializer[Any]):
-    """One annotator's work in a campaign."""
+    """One annotator's work in a campaign; `annotator-statistics` has the rest with intervals."""
 
     annotator = serializers.IntegerField(source="annotator.pk")
     name = serializers.CharField(source="annotator.name")
     kind = serializers.ChoiceField(source="annotator.kind", choices=Annotator.Kind.choices)
-    num_judged = serializers.IntegerField()
-    median_seconds = serializers.FloatField(allow_null=True, help_text="Of active time, where it was measured.")
-    agreement_with_others = serializers.FloatField(source="agreement_with_others.value", allow_null=True)
+    num_judged = serializers.IntegerField(source="work.num_judged")
+    median_seconds = serializers.FloatField(
+        source="work.active.value", allow_null=True, help_text="Of active time, where it was measured."
+    )
+    agreement_with_others = serializers.FloatField(source="work.agreement_with_others.value", allow_null=True)
 
 
 class AgreementSerializer(serializers.Serializer[Any]):
