@@ -98,7 +98,10 @@ class Annotation(Generation):
             texts = [f"reply {next(self._numbers)}" for _ in range(campaign.question["num_completions"])]
             completions = self.completions(prompt, texts, model=self.model(workspace=campaign.workspace))
         comparison = Comparison.objects.create(
-            campaign=campaign, prompt=prompt, num_completions=len(completions), fingerprint=_fingerprint(completions)
+            campaign=campaign,
+            prompt=prompt,
+            num_completions=len(completions),
+            fingerprint=_fingerprint(prompt, completions),
         )
         Candidate.objects.bulk_create(
             Candidate(comparison=comparison, completion=completion, position=position)
@@ -208,5 +211,7 @@ def _freeze(dataset: Dataset, rows: Sequence[dict[str, Any]] | None) -> None:
     dataset.save()
 
 
-def _fingerprint(completions: Sequence[Completion]) -> str:
-    return hashlib.sha256(json.dumps(sorted(completion.pk for completion in completions)).encode()).hexdigest()
+def _fingerprint(prompt: Prompt, completions: Sequence[Completion]) -> str:
+    """Of the completions; where a demonstration shows none, of the prompt."""
+    ids = sorted(completion.pk for completion in completions) or f"prompt {prompt.pk}"
+    return hashlib.sha256(json.dumps(ids).encode()).hexdigest()

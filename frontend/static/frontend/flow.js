@@ -69,17 +69,16 @@ export class Flow {
     this.bench.show(form);
   }
 
-  /** The button of a choice marks it, or in one-press mode starts the moment of grace; any other button sends. */
-  press(button) {
-    if (!isChoice(button)) return this.commit();
+  /** `since`: when a key or button was pressed. The button of a choice marks it, or in one-press mode starts the moment of grace; any other button sends. */
+  press(button, since) {
+    if (!isChoice(button)) return this.commit(since);
     const { form } = this.bench;
     choose(form, button);
     this.drafts.note(form);
     if (this.preferences.one_press && form.dataset.onePress !== undefined) this.onePress.start(button);
   }
 
-  commit() {
-    const since = performance.now();
+  commit(since = performance.now()) {
     const { form } = this.bench;
     this.onePress.cancel();
     if (!form || this.isLost) return;

@@ -115,10 +115,15 @@ page.addEventListener("click", (event) => {
   ACTS[button.dataset.act](bench.element);
 });
 
+let pressedAt = 0;
+for (const kind of ["keydown", "pointerup"]) {
+  document.addEventListener(kind, (event) => (pressedAt = event.timeStamp), { capture: true, passive: true });
+}
+
 document.addEventListener("submit", (event) => {
   if (event.target !== bench.form) return;
   event.preventDefault();
-  flow.press(event.submitter);
+  flow.press(event.submitter, pressedAt);
 });
 
 document.addEventListener("answerchange", () => {
@@ -144,7 +149,7 @@ function askWhySkipped() {
 
 function submit() {
   if (flow.isLost) return flow.takeNext();
-  return bench.form ? flow.commit() : bench.element.querySelector("[data-act].primary:enabled")?.click();
+  return bench.form ? flow.commit(pressedAt) : bench.element.querySelector("[data-act].primary:enabled")?.click();
 }
 
 const actions = {
