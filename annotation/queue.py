@@ -20,6 +20,7 @@ from annotation.models import Annotator, Campaign, Enrolment, Judgment, Question
 from annotation.opt_outs import opt_outs_today
 from annotation.question import Question
 from annotation.queue_reasons import why_nothing, why_served
+from annotation.text_lengths import lengths_shown
 from core.errors import ConcordError
 
 __all__ = ["why_nothing", "why_served"]
@@ -350,6 +351,7 @@ def _canonical(slot: Slot, answer: dict[str, Any]) -> Answer:
             question=question,
             num_completions=len(slot.display_order),
             wants_rationale=rationales.is_wanted(slot, question),
+            texts_lengths=lengths_shown(slot) if answer.get("spans") else None,
         )
         return answers.to_canonical(displayed, slot.display_order)
     except answers.AnswerRefused as error:
