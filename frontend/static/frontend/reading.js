@@ -57,7 +57,9 @@ export const isVeiled = (form) => form.querySelector("[data-veil]:not([hidden])"
 
 /** An answer was tried before the task was looked at: show where to look. */
 export function nudge(form) {
-  form.querySelector("[data-veil] button").focus();
+  const veil = form.querySelector("[data-veil]");
+  veil.classList.add("is-nudged");
+  veil.focus(); // not the button: the Enter that ends an answer must not uncover anything
   return true;
 }
 
