@@ -9,6 +9,8 @@ import { slotOf } from "./workbench.js";
 const byId = (id) => document.getElementById(id);
 const stateOf = (name) => byId(name).content.querySelector("#task").cloneNode(true);
 
+const meaningOf = ({ dataset, children }) => [dataset.state, dataset.version, children[0]?.textContent, children[1]?.dataset.reason].join("|");
+
 export class Flow {
   /** The parts (bench, prefetch, outbox, drafts, leases, answered, onePress, breaks) are given before `begin`. */
   constructor({ page, preferences, leaseOf }) {
@@ -44,8 +46,23 @@ export class Flow {
   /** A task lies ready, or the server has said why none does. */
   ready() {
     for (const form of this.prefetch.forms) this.leases.hold(form);
-    if (!this.bench.form && !this.isElsewhere) this.advance();
-    this.markReady();
+    if (this.isAcknowledged(this.prefetch.nothing)) {
+      this.prefetch.nothing = null;
+      return this.prefetch.fill();
+    }
+    if (!this.bench.form && !this.isElsewhere && !this.saysTheSame()) this.advance();
+    return this.markReady();
+  }
+
+  /** Guidelines that were asked for before they were acknowledged. */
+  isAcknowledged(element) {
+    return element?.dataset.state === "guidelines" && Number(element.dataset.version) <= Number(this.page.dataset.guidelineVersion);
+  }
+
+  /** The reason that is shown still holds: what is being read or typed there stays as it is. */
+  saysTheSame() {
+    const { nothing, forms } = this.prefetch;
+    return forms.length === 0 && nothing !== null && meaningOf(nothing) === meaningOf(this.bench.element);
   }
 
   /** For tests and the benchmark: whether the next task lies there. */
@@ -69,7 +86,7 @@ export class Flow {
     this.bench.show(form);
   }
 
-  /** `since`: when a key or button was pressed. The button of a choice marks it, or in one-press mode starts the moment of grace; any other button sends. */
+  /** A choice is marked, and in one-press mode sent after a moment; any other button sends. `since`: when it was pressed. */
   press(button, since) {
     if (!isChoice(button)) return this.commit(since);
     const { form } = this.bench;

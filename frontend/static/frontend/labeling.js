@@ -96,6 +96,7 @@ const ACTS = {
     if (status !== 204) return say("Not noted: no connection. Try again.", { mood: "warn" });
     page.dataset.guidelineVersion = section.dataset.version;
     updateDrawer(byId("guidelines"), section);
+    flow.interlude = null;
     if (flow.prefetch.forms.length) flow.advance();
     else await flow.lookAgain();
   },

@@ -9,14 +9,20 @@ const byId = (id) => document.getElementById(id);
 /** `skip(reason)` is called with the chosen reason. The digits choose. */
 export function mountSkipMenu(skip) {
   const dialog = byId("skip");
-  dialog.addEventListener("submit", (event) => {
-    event.preventDefault();
-    const other = dialog.querySelector("input[name=other]");
-    const reason = event.submitter?.value || other.value.trim();
+  const other = dialog.querySelector("input[name=other]");
+  const choose = (reason) => {
     if (!reason) return other.focus();
     dialog.close();
     other.value = "";
     skip(reason);
+  };
+  dialog.addEventListener("submit", (event) => {
+    event.preventDefault();
+    choose(other.value.trim());
+  });
+  dialog.addEventListener("click", (event) => {
+    const button = event.target.closest("[data-reason]");
+    if (button) choose(button.dataset.reason);
   });
   dialog.addEventListener("keydown", (event) => {
     if (isTyping(event.target) || event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;

@@ -18,7 +18,10 @@ export class Prefetch {
   /** Make sure that a task lies ready; the same promise for everybody who asks meanwhile. */
   fill() {
     if (this.isStopped || this.forms.length >= DEPTH) return Promise.resolve();
-    this.running ??= this.load().finally(() => (this.running = null));
+    this.running ??= this.load().then((isNew) => {
+      this.running = null; // what is told next may ask for one more
+      if (isNew) this.onReady();
+    });
     return this.running;
   }
 
@@ -42,18 +45,19 @@ export class Prefetch {
     this.forms = this.forms.filter((other) => other !== form);
   }
 
+  /** True if there is something to tell. */
   async load() {
     clearTimeout(this.timer);
     const { status, text } = await this.fetchNext();
-    if (this.isStopped) return;
+    if (this.isStopped) return false;
     if (status !== 200) {
       this.timer = setTimeout(() => this.fill(), RETRY_MS);
-      return;
+      return false;
     }
     const element = parse(text);
     if (!element?.matches("form")) this.nothing = element;
     else if (!this.isKnown(element)) this.forms.push(element);
-    this.onReady();
+    return true;
   }
 }
 

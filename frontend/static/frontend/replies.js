@@ -78,7 +78,7 @@ export class Replies {
   async fetchGuidelines() {
     const { status, text } = await get(this.nextUrl());
     const element = status === 200 ? parse(text) : null;
-    if (element?.dataset.state === "guidelines") this.flow.interlude = element;
+    if (element?.dataset.state === "guidelines" && !this.flow.isAcknowledged(element)) this.flow.interlude = element;
   }
 
   numShown() {
