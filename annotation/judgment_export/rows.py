@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import connection
 
-PAGE = 2000  # judgments
+PAGE = 1000  # judgments
 Row = tuple[Any, ...]  # in the order of schema.COLUMNS
 UNDECIDED: Row = (None, None)
 

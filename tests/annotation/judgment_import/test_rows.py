@@ -33,7 +33,7 @@ def test_wrong_bytes_in_a_line_are_reported_with_their_place() -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le"])
 def test_another_encoding_is_named(encoding: str) -> None:
-    with pytest.raises(FileUnreadable, match="UTF-16|NUL"):
+    with pytest.raises(FileUnreadable, match=r"UTF-16|NUL"):
         read('{"a": 1}'.encode(encoding))
 
 
