@@ -3,6 +3,7 @@
 import json
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
 
@@ -31,7 +32,7 @@ class NotStored(Exception):
 
 def store(judgment: Judgment, *, token: uuid.UUID | None, now: datetime) -> tuple[int, datetime]:
     """Fill the judgment's slot and store its row; returns id and time. Raises `NotStored`."""
-    values = {
+    values: dict[str, Any] = {
         "now": now,
         "slot": judgment.slot_id,
         "annotator": judgment.annotator_id,
@@ -52,14 +53,14 @@ def store(judgment: Judgment, *, token: uuid.UUID | None, now: datetime) -> tupl
         raise NotStored from error
 
 
-def _execute(values: dict[str, object]) -> tuple[int, datetime]:
+def _execute(values: dict[str, Any]) -> tuple[int, datetime]:
     if connection.in_atomic_block:
         with transaction.atomic():  # a savepoint: a taken key must not spoil the transaction around
             return _fetch(values)
     return _fetch(values)
 
 
-def _fetch(values: dict[str, object]) -> tuple[int, datetime]:
+def _fetch(values: dict[str, Any]) -> tuple[int, datetime]:
     with connection.cursor() as cursor:
         cursor.execute(STORE, values)
         row = cursor.fetchone()

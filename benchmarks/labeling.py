@@ -38,11 +38,6 @@ PEER = {1: (8.6, None), 8: (13.4, None), 32: (10.9, 2200.0)}  # labelers → (lo
 FIELD = re.compile(r'name="(slot|token|key|leased_until)" value="([^"]*)"')
 WARM_UP_SECONDS = 3.0
 
-FILL = """
-INSERT INTO generation_promptset (workspace_id, name, description, source, licence, held_out_fraction, created_at)
-    VALUES (%(workspace)s, %(name)s, '', '', '', 0.3, now()) RETURNING id;
-"""
-
 
 @dataclass
 class Labeler:
@@ -236,15 +231,11 @@ def fill_by_sql(workspace: int, campaign: int, num_prompts: int, name: str) -> N
     """Prompts, completions of two models, comparisons, candidates and slots, set-based."""
     from django.db import connection
 
-    from generation.models import Completion, LanguageModel, PromptSet
+    from generation.models import LanguageModel, PromptSet
 
     prompt_set = PromptSet.objects.create(workspace_id=workspace, name=name)
     model = LanguageModel.objects.create(workspace_id=workspace, name=name, source="hub", location="bench/model")
     words = "Explain in two sentences how a tide comes about, for somebody who has never seen the sea. "
-    required = {
-        "prompt": {"prompt_set_id": prompt_set.pk, "tags": "[]", "reference": "", "is_sensitive": False},
-        "completion": {"origin": Completion.Origin.IMPORTED, "model_id": model.pk},
-    }
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO generation_prompt (prompt_set_id, messages, fingerprint, tags, reference, is_sensitive) "
@@ -252,7 +243,7 @@ def fill_by_sql(workspace: int, campaign: int, num_prompts: int, name: str) -> N
             "encode(sha256((%s || n)::bytea), 'hex'), '[]', '', FALSE FROM generate_series(1, %s) AS n",
             [prompt_set.pk, words, name, num_prompts],
         )
-        insert_completions(cursor, prompt_set.pk, model.pk, required["completion"]["origin"])
+        insert_completions(prompt_set.pk, model.pk)
         cursor.execute(
             "INSERT INTO annotation_comparison (campaign_id, prompt_id, num_completions, fingerprint, priority, "
             "pair_key, categories, gold_note, is_qualification, created_at) "
@@ -273,7 +264,7 @@ def fill_by_sql(workspace: int, campaign: int, num_prompts: int, name: str) -> N
         )
 
 
-def insert_completions(cursor: Any, prompt_set: int, model: int, origin: str) -> None:
+def insert_completions(prompt_set: int, model: int) -> None:
     """Five completions of about 400 characters a prompt; columns without a default are taken from the model."""
     from generation.models import Completion, Prompt
 
@@ -281,7 +272,13 @@ def insert_completions(cursor: Any, prompt_set: int, model: int, origin: str) ->
     sentence = "The moon pulls at the water and the water follows, a little late, as the earth turns below it. "
     Completion.objects.bulk_create(
         (
-            Completion(prompt=prompt, model_id=model, origin=origin, index=index, text=f"{index}. {sentence * 4}{prompt.pk}")
+            Completion(
+                prompt=prompt,
+                model_id=model,
+                origin=Completion.Origin.IMPORTED,
+                index=index,
+                text=f"{index}. {sentence * 4}{prompt.pk}",
+            )
             for prompt in prompts.iterator()
             for index in range(5)
         ),
@@ -290,22 +287,17 @@ def insert_completions(cursor: Any, prompt_set: int, model: int, origin: str) ->
 
 
 def insert_candidates(cursor: Any, campaign: int) -> None:
-    for position, order in ((0, "ASC"), (1, "DESC")):
-        cursor.execute(
-            "INSERT INTO annotation_candidate (comparison_id, completion_id, position) "
-            "SELECT numbered.comparison_id, numbered.completion_id, %s FROM ("
-            "  SELECT comparison.id AS comparison_id, pair.completion_id, pair.place FROM ("
-            "    SELECT id, prompt_id, row_number() OVER (PARTITION BY prompt_id ORDER BY id) AS nth "
-            "    FROM annotation_comparison WHERE campaign_id = %s"
-            "  ) AS comparison JOIN ("
-            "    SELECT one.prompt_id, row_number() OVER (PARTITION BY one.prompt_id ORDER BY one.id, other.id) AS nth, "
-            f"    CASE WHEN %s = 0 THEN one.id ELSE other.id END AS completion_id, '{order}' AS place "
-            "    FROM generation_completion one JOIN generation_completion other "
-            "    ON other.prompt_id = one.prompt_id AND other.id > one.id"
-            "  ) AS pair ON pair.prompt_id = comparison.prompt_id AND pair.nth = comparison.nth"
-            ") AS numbered",
-            [position, campaign, position],
-        )
+    """Both completions of each comparison, found again by its fingerprint."""
+    cursor.execute(
+        "INSERT INTO annotation_candidate (comparison_id, completion_id, position) "
+        "SELECT comparison.id, placed.completion, placed.position FROM annotation_comparison comparison "
+        "JOIN generation_completion one ON one.prompt_id = comparison.prompt_id "
+        "JOIN generation_completion other ON other.prompt_id = one.prompt_id AND other.id > one.id "
+        "AND comparison.fingerprint = encode(sha256((one.id || ',' || other.id)::bytea), 'hex') "
+        "CROSS JOIN LATERAL (VALUES (one.id, 0), (other.id, 1)) AS placed (completion, position) "
+        "WHERE comparison.campaign_id = %s",
+        [campaign],
+    )
 
 
 def check(campaign: int) -> None:

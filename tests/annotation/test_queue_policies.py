@@ -341,7 +341,7 @@ def test_a_revision_replaces_an_answer_and_keeps_it(factory: Factory, bob: Annot
     slot = take(factory.campaign(num_comparisons=1), bob)
     old = say(slot, bob, better=0)
     place = slot.display_order.index(1)
-    options = {"judgment_id": old.pk, "annotator": bob, "idempotency_key": "k2"}
+    options: dict[str, Any] = {"judgment_id": old.pk, "annotator": bob, "idempotency_key": "k2"}
     new = queue.revise_judgment(answer={"tiers": [[place], [1 - place]]}, **options)
     again = queue.revise_judgment(answer={"tiers": [[place], [1 - place]]}, **options)
     assert (new.answer, new.revises_id, again.pk) == ({"tiers": [[1], [0]]}, old.pk, new.pk)
