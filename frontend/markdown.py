@@ -106,7 +106,14 @@ def _blocks(text: str) -> tuple[str, ...]:
     for token in tokens:
         if token.type in DIRECTED:
             token.attrSet("dir", "auto")
+        if token.tag in HEADINGS:
+            token.tag = _below_ours(token.tag)
     return tuple(_clean(parser.renderer.render(block, parser.options, env)) for block in _top_level(tokens))
+
+
+def _below_ours(tag: str) -> str:
+    """A heading of a text stands below the page's own three levels, so that screen readers get one outline."""
+    return f"h{min(6, int(tag[1]) + 3)}"
 
 
 def _clean(html: str) -> str:

@@ -164,3 +164,9 @@ def test_blocks_joined_are_the_whole() -> None:
 @pytest.mark.parametrize("text", ["*" * 20_000, "[" * 20_000, "> " * 5_000, "- " * 5_000, "`" * 20_001, "$a" * 10_000])
 def test_hostile_nesting_is_rendered_as_something(text: str) -> None:
     assert "<" in render_markdown(text)
+
+
+def test_headings_stand_below_those_of_the_page() -> None:
+    html = render_markdown("# One\n\n## Two\n\n###### Six")
+
+    assert [tag for tag, _ in Elements(html).found] == ["h4", "h5", "h6"]
