@@ -153,7 +153,7 @@ def _groups(pages: Iterable[Rows]) -> Iterator[pa.Table]:
 
 
 def _table(rows: Rows) -> pa.Table:
-    columns = list(zip(*rows, strict=True))
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True))
     arrays = []
     parse = lru_cache(maxsize=1000)(json.loads)  # orders and tiers are few
     for field, values in zip(SCHEMA, columns, strict=True):

@@ -79,10 +79,10 @@ def read_votes(files: Sequence[SourceFile], layout: str | None = None) -> Iterat
     `LayoutUnknown`."""
     name = layout or detect(files)
     if name == LLMFAO:
-        of_file = llmfao.row_reader(files)
         voted = llmfao.vote_files(files)
         if not voted:
             raise LayoutUnknown("llmfao's votes are in a file whose name ends with comparisons.csv; there is none.")
+        of_file = llmfao.row_reader(files)
     else:
         votes_of = _named(name).votes_of
         of_file, voted = lambda _: votes_of, list(files)
