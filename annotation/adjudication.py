@@ -68,7 +68,7 @@ def waiting(campaign: Campaign, *, limit: int = 50, now: datetime | None = None)
         for item in items
         if item.comparison not in decided
     ]
-    rows.sort(key=lambda row: (-round(row.item.disagreement, 3), -row.uncertainty, row.item.comparison))
+    rows.sort(key=lambda row: (-round(row.item.disagreement, 3), -round(row.uncertainty, 3)))  # then as they come
     return rows[:limit]
 
 

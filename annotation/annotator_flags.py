@@ -80,6 +80,10 @@ def deviates(share: Share, expected: float, num_annotators: int) -> bool:
     return z > NormalDist().inv_cdf(1 - ALPHA / num_annotators / 2)
 
 
+def _percent(value: float | None) -> str:
+    return f"{(value or 0.0) * 100:.0f} %"
+
+
 def _gold(work: AnnotatorWork) -> Flag | None:
     if work.gold.interval is None or work.gold.value is None or work.gold.interval[1] >= FEWEST_GOLD_RIGHT:
         return None
@@ -91,11 +95,12 @@ def _outlier(work: AnnotatorWork) -> Flag | None:
     if work.outlier is None or work.outlier.verdict != "pause":
         return None
     evidence = work.outlier.evidence
-    if work.outlier.mean >= evidence.required:  # the beginning was bad enough; what came since is not
+    whole = work.agreement_with_consensus.interval
+    if whole is None or whole[1] >= evidence.required:  # a stretch was bad enough; all together is not
         return None
     words = (
-        f"agrees with the others' consensus in {work.outlier.mean:.0%} of {evidence.n} judgments, surely less than "
-        f"{evidence.required:.0%}; guessing gives {evidence.chance:.0%}"
+        f"agrees with the others' consensus in {_percent(work.outlier.mean)} of {evidence.n} judgments; guessing gives "
+        f"{_percent(evidence.chance)}, half-way from there to everybody's mean is {_percent(evidence.required)}"
     )
     return Flag(kind=OUTLIER, words=words)
 
@@ -103,14 +108,16 @@ def _outlier(work: AnnotatorWork) -> Flag | None:
 def _position(work: AnnotatorWork, standards: Standards) -> Flag | None:
     if work.left.value is None or not deviates(work.left, 0.5, standards.num_annotators):
         return None
-    return Flag(kind=POSITION_BIAS, words=f"chose the left reply in {work.left.value:.0%} of {work.left.n} preferences")
+    return Flag(
+        kind=POSITION_BIAS, words=f"chose the left reply in {_percent(work.left.value)} of {work.left.n} preferences"
+    )
 
 
 def _self_consistency(work: AnnotatorWork) -> Flag | None:
     turned = work.contradicted
     if turned.value is None or turned.interval is None or turned.interval[0] <= MOST_CONTRADICTED:
         return None
-    words = f"turned {turned.value:.0%} of {turned.n} preferences round when the same task came back swapped"
+    words = f"turned {_percent(turned.value)} of {turned.n} preferences round when the same task came back swapped"
     return Flag(kind=SELF_CONSISTENCY, words=words)
 
 
@@ -127,10 +134,8 @@ def _length(work: AnnotatorWork, standards: Standards) -> Flag | None:
         return None
     if work.longer.value < standards.longer or not deviates(work.longer, standards.longer, standards.num_annotators):
         return None
-    words = (
-        f"prefers the longer reply in {work.longer.value:.0%} of {work.longer.n}, everybody in {standards.longer:.0%}"
-    )
-    return Flag(kind=LENGTH_BIAS, words=words)
+    words = f"prefers the longer reply in {_percent(work.longer.value)} of {work.longer.n}"
+    return Flag(kind=LENGTH_BIAS, words=f"{words}, everybody in {_percent(standards.longer)}")
 
 
 def _drift(work: AnnotatorWork, standards: Standards) -> Flag | None:
@@ -139,11 +144,13 @@ def _drift(work: AnnotatorWork, standards: Standards) -> Flag | None:
         return None
     if change.p_value * standards.num_annotators >= ALPHA or change.before.value is None or change.after.value is None:
         return None
-    words = f"agreed with the consensus in {change.before.value:.0%} of the first {change.before.n} judgments and in "
-    return Flag(kind=DRIFT, words=f"{words}{change.after.value:.0%} of the {change.after.n} since")
+    words = (
+        f"agreed with the consensus in {_percent(change.before.value)} of the first {change.before.n} judgments and in "
+    )
+    return Flag(kind=DRIFT, words=f"{words}{_percent(change.after.value)} of the {change.after.n} since")
 
 
 def _skips(work: AnnotatorWork) -> Flag | None:
     if work.skipped.value is None or work.skipped.interval is None or work.skipped.interval[0] <= MOST_SKIPPED:
         return None
-    return Flag(kind=SKIPS, words=f"skips {work.skipped.value:.0%} of {work.skipped.n} tasks")
+    return Flag(kind=SKIPS, words=f"skips {_percent(work.skipped.value)} of {work.skipped.n} tasks")

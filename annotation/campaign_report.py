@@ -25,6 +25,7 @@ from annotation.question import Question
 
 KEPT_SECONDS = 24 * 3600
 REST = 20  # a dashboard that took a second is not computed again for so many seconds
+FAST_SECONDS = 0.5  # what is computed faster is always up to date
 NUM_WINDOWS = 24  # points of agreement over time
 NUM_HARDEST = 200
 NUM_IN_MATRIX = 30  # annotators with most judgments
@@ -122,7 +123,8 @@ def dashboard(campaign: Campaign) -> Dashboard:
         return found
     newest = newest_judgment(campaign)
     found = kept[2] if kept is not None and kept[0] == newest else compute(campaign)
-    cache.set(key, (newest, time.time() + REST * found.seconds, found), KEPT_SECONDS)
+    rest = REST * found.seconds if found.seconds > FAST_SECONDS else 0.0
+    cache.set(key, (newest, time.time() + rest, found), KEPT_SECONDS)
     return found
 
 
@@ -298,7 +300,8 @@ def _confusion(
     totals_V1 = together_VV.sum(axis=1, keepdims=True)
     shares_VV = np.where(totals_V1 > 0, together_VV / np.maximum(totals_V1, 1), np.nan)
     names = [_value_name(value, question) for value in counts.values]
-    return Matrix(names=names, cells=_defined(shares_VV), counts=together_VV.tolist())
+    cells = _defined(shares_VV[::-1, ::-1])  # the best of the completion with the lower index first
+    return Matrix(names=names[::-1], cells=cells, counts=together_VV[::-1, ::-1].tolist())
 
 
 def _value_name(value: Any, question: Question) -> str:
@@ -307,7 +310,7 @@ def _value_name(value: Any, question: Question) -> str:
         return str(number)
     if number == 0:
         return "tied"
-    side = "first better" if number > 0 else "second better"
+    side = "A better" if number > 0 else "B better"
     return side if question.num_strengths == 1 or question.num_completions != 2 else f"{side}, {abs(number)}"
 
 
@@ -322,7 +325,7 @@ def _hardest(material: Material, signs: agreement.Columns, counts: agreement.Val
     entropy_G = entropy_G / np.maximum(np.bincount(counts.groups_U, minlength=num_groups), 1)
     apart_G = np.where(pairs_G > 0, 1 - same_G / np.maximum(pairs_G, 1), -1.0)
     is_gold_G = np.isin(signs.comparisons, list(material.gold))
-    order_G = np.lexsort((signs.comparisons, -entropy_G, -apart_G))
+    order_G = np.lexsort((signs.comparisons, -pairs_G, -entropy_G, -apart_G.round(3)))
     chosen = [group for group in order_G.tolist() if apart_G[group] > 0 and not is_gold_G[group]][:NUM_HARDEST]
     first_unit_G = np.searchsorted(counts.groups_U, np.arange(num_groups))
     names = ("second", "tied", "first")

@@ -148,8 +148,12 @@ class JudgmentColumns:
 
     def ranks(self, num_completions: int) -> Floats:
         """Tier numbers from 0; NaN where nothing is said, infinite outside a top k."""
+        return self.rank_table(num_completions)[self.said_J]
+
+    def rank_table(self, num_completions: int) -> Floats:
+        """The same of every different answer [S, K]."""
         table_SK = np.array([_ranks(said, num_completions) for said in self.said], dtype=np.float64)
-        return table_SK.reshape(-1, num_completions)[self.said_J]
+        return table_SK.reshape(len(self.said), num_completions)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -217,10 +221,12 @@ def agreement_columns(judgments: JudgmentColumns, num_completions: int, domain: 
 def pair_rows(judgments: JudgmentColumns, num_completions: int) -> PairRows:
     """Judgments taken apart into pairs of completions; of a pairwise answer there is one."""
     firsts, seconds = np.triu_indices(num_completions, k=1)
-    ranks_SK = np.array([_ranks(said, num_completions) for said in judgments.said]).reshape(-1, num_completions)
+    ranks_SK = judgments.rank_table(num_completions)
     with np.errstate(invalid="ignore"):
         values_SP = np.sign(ranks_SK[:, seconds] - ranks_SK[:, firsts])
-    places_OK = np.array([_places(order, num_completions) for order in judgments.orders]).reshape(-1, num_completions)
+    places_OK = np.array([_places(order, num_completions) for order in judgments.orders]).reshape(
+        len(judgments.orders), num_completions
+    )
     is_left_OP = places_OK[:, firsts] <= places_OK[:, seconds]
     values_JP = values_SP[judgments.said_J]
     rows_R, pairs_R = np.nonzero(~np.isnan(values_JP))

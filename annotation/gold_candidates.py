@@ -10,6 +10,9 @@ from annotation.columns import read_judgments
 from annotation.consensus import adjudications
 from annotation.models import Campaign, Comparison
 
+MOST_OF_A_PROMPT = 2  # gold items about one prompt would be recognised
+NUM_LOOKED_AT = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class GoldCandidate:
@@ -32,14 +35,16 @@ def candidates(campaign: Campaign, *, limit: int = 20) -> list[GoldCandidate]:
     said = _said(campaign)
     decided = {pk: row.answer["tiers"] for pk, row in adjudications(campaign).items() if row.answer.get("tiers")}
     ranked = sorted(said, key=lambda pk: (pk not in decided, -_margin(said[pk]), pk))
-    rows = Comparison.objects.filter(gold__isnull=True).select_related("prompt").in_bulk(ranked[: limit * 3])
+    rows = Comparison.objects.filter(gold__isnull=True).select_related("prompt").in_bulk(ranked[:NUM_LOOKED_AT])
     found: list[GoldCandidate] = []
+    num_of: Counter[int] = Counter()  # candidates of each prompt
     for pk in ranked:
-        if pk not in rows or len(found) == limit:
+        if pk not in rows or len(found) == limit or num_of[rows[pk].prompt_id] == MOST_OF_A_PROMPT:
             continue
         tiers = decided.get(pk) or json.loads(said[pk].most_common(1)[0][0])
         if not all(len(tier) == 1 for tier in tiers):
             continue
+        num_of[rows[pk].prompt_id] += 1
         num_judgments = said[pk].total()
         found.append(
             GoldCandidate(

@@ -9,15 +9,18 @@ Source: D. Rubin, "The Bayesian bootstrap" (Annals of Statistics 9, 1981).
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+from django.core.cache import cache
 from django.db.models import Count, Max, Min
 from django.db.models.functions import TruncDay, TruncHour
 from django.utils import timezone
 
+from annotation.campaign_report import FAST_SECONDS, REST
 from annotation.models import Campaign, Slot
 
 HOURS, DAYS = timedelta(hours=1), timedelta(days=1)
@@ -48,8 +51,21 @@ class Forecast:
     reason: str | None = None
 
 
-def throughput(campaign: Campaign, *, now: datetime | None = None) -> Throughput:
-    """Main judgments by hour in young campaigns, by day in others, from the first one until now or the last one."""
+def throughput(campaign: Campaign) -> Throughput:
+    """Main judgments by hour in young campaigns, by day in others; of large campaigns kept in the cache for a while."""
+    key = f"annotation.throughput.{campaign.pk}"
+    found: Throughput | None = cache.get(key)
+    if found is None:
+        started = time.perf_counter()
+        found = count_by_time(campaign)
+        seconds = time.perf_counter() - started
+        if seconds > FAST_SECONDS:
+            cache.set(key, found, REST * seconds)
+    return found
+
+
+def count_by_time(campaign: Campaign, *, now: datetime | None = None) -> Throughput:
+    """The same, fresh: from the first judgment until now, or until the last one if no more are served."""
     judged = Slot.objects.filter(campaign=campaign, purpose=Slot.Purpose.MAIN, judged_at__isnull=False)
     ends = judged.aggregate(first=Min("judged_at"), last=Max("judged_at"))
     if ends["first"] is None:

@@ -15,8 +15,8 @@ class CampaignQuerySet(WorkspaceQuerySet):
     def with_progress(self) -> Self:
         """Adds num_slots and num_judged, counted, never stored."""
         return self.annotate(
-            num_slots=Count("slots", filter=Q(slots__purpose="main", slots__withdrawn_at=None), distinct=True),
-            num_judged=Count("slots", filter=Q(slots__purpose="main", slots__judged_at__isnull=False), distinct=True),
+            num_slots=Count("slots", filter=Q(slots__purpose="main", slots__withdrawn_at=None)),
+            num_judged=Count("slots", filter=Q(slots__purpose="main", slots__judged_at__isnull=False)),
         )
 
 

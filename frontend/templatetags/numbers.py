@@ -29,6 +29,12 @@ def decimal(value: float | None, digits: int = 3) -> str:
 
 
 @register.filter
+def grouped(value: int) -> str:
+    """12345 as "12,345"."""
+    return f"{value:,}"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """8.4 as "8.4 s", 125 as "2 min 05 s", 11520 as "3 h 12 min"."""
     if seconds is None:

@@ -17,7 +17,7 @@ from frontend.campaign_forms import managed_workspaces
 from frontend.content_policy import allows_plot_styles
 
 NUM_SAMPLES = 5  # comparisons shown on the page
-NUM_ANNOTATORS = 12  # shown on the overview; the quality page has all
+NUM_ANNOTATORS = 8  # shown on the overview; the quality page has all
 
 
 @require_GET
@@ -38,6 +38,7 @@ def campaign(request: SignedInRequest, campaign_id: int) -> HttpResponse:
     samples = found.comparisons.select_related("prompt").order_by("pk").prefetch_related("candidates__completion")
     context = {
         **_progress(found),
+        **_annotators(found),
         "question": Question.from_json(found.question),
         "may_manage": may_manage(request.user, found.workspace),
         "samples": samples[:NUM_SAMPLES],
@@ -78,15 +79,20 @@ def managed_campaign(request: SignedInRequest, campaign_id: int) -> Campaign:
 
 def _progress(found: Any) -> dict[str, Any]:
     past = progress_report.throughput(found)
-    rows = sorted(annotator_rows(found), key=lambda row: (-row.work.num_judged, row.annotator.pk))
     return {
         "campaign": found,
         "numbers": dashboard(found),
         "agreement": dashboard(found).coefficients[:2],
         "forecast": progress_report.forecast(found, past, num_left=found.num_slots - found.num_judged),
+        "num_alerts": found.alerts.filter(resolved_at=None).count(),
+    }
+
+
+def _annotators(found: Campaign) -> dict[str, Any]:
+    rows = sorted(annotator_rows(found), key=lambda row: (-row.work.num_judged, row.annotator.pk))
+    return {
         "annotators": rows[:NUM_ANNOTATORS],
         "num_annotators": len(rows),
-        "num_alerts": found.alerts.filter(resolved_at=None).count(),
         "judging_runs": found.judging_runs.select_related("annotator"),
         "datasets": found.datasets.all(),
     }

@@ -35,7 +35,7 @@ def campaign_quality(request: SignedInRequest, campaign_id: int) -> HttpResponse
         "numbers": numbers,
         "annotators": sorted(annotator_rows(found), key=lambda row: (-len(row.work.flags), -row.work.num_judged)),
         "alerts": found.alerts.filter(resolved_at=None).select_related("annotator"),
-        "paused": found.enrolments.filter(is_active=False).select_related("annotator"),
+        "paused": found.enrolments.filter(is_active=False).exclude(annotator__kind="imported").select_related("annotator"),
         "hardest": _hardest(numbers),
         "versions": numbers.versions,
         "ceilings": shown_ceilings(numbers),

@@ -26,15 +26,18 @@ function drawAll() {
 
 function throughput({ throughput: { unit, starts, counts } }, colour) {
   if (starts.length === 0) return null;
+  const step = unit === "hour" ? 3_600_000 : 86_400_000; // milliseconds
+  const fewest = Math.max(0, (12 - starts.length) / 2) * step; // a lone bar does not fill the whole figure
+  const range = [Date.parse(starts[0]) - step - fewest, Date.parse(starts.at(-1)) + step + fewest].map((moment) => new Date(moment).toISOString());
   const shades = [colour.batch, colour.heldOut, colour.faint];
   const traces = Object.entries(counts).map(([kind, y], place) => ({
-    type: "bar", name: kind, x: starts, y, marker: { color: shades[place % shades.length] }, hovertemplate: `%{y} by ${kind.toLowerCase()}<extra></extra>`,
+    type: "bar", name: kind, x: starts, y, width: step * 0.85, marker: { color: shades[place % shades.length] }, hovertemplate: `%{y} by ${kind.toLowerCase()}<extra></extra>`,
   }));
   const total = Object.values(counts).flat().reduce((sum, count) => sum + count, 0);
   return {
     traces,
     words: `${total} judgments in ${starts.length} ${unit}s`,
-    layout: { barmode: "stack", showlegend: traces.length > 1, legend: { orientation: "h", y: 1.12, x: 0 }, yaxis: { ...axis(), title: { text: `a ${unit}`, font: { size: 11 } }, rangemode: "tozero" } },
+    layout: { barmode: "stack", showlegend: traces.length > 1, legend: { orientation: "h", y: 1.12, x: 0 }, xaxis: { ...axis(), showgrid: false, type: "date", range }, yaxis: { ...axis(), title: { text: `a ${unit}`, font: { size: 11 } }, rangemode: "tozero" } },
   };
 }
 
@@ -49,13 +52,13 @@ function agreement({ agreement: { is_by_time: isByTime, points, lines, longer } 
     { type: "scatter", mode: known.length > 1 ? "lines+markers" : "markers", x, y: known.map((p) => p.value), customdata: known.map((p) => p.n), line: { color: colour.batch, width: 2 }, marker: { size: 5, color: colour.batch }, hovertemplate: "%{y:.1%} of %{customdata} comparisons<extra></extra>" },
   ];
   const shapes = lines.map((line) => level(line.low, line.high, colour));
-  const annotations = apart(lines.map((line) => ({ y: (line.low + line.high) / 2, text: line.name })).concat(longer?.value != null ? [{ y: longer.value, text: "the longer one wins, here" }] : []), colour);
+  const annotations = apart(lines.map((line) => ({ y: (line.low + line.high) / 2, text: line.name })).concat(longer?.value != null ? [{ y: longer.value, text: "longer wins, here" }] : []), colour);
   if (longer?.value != null) shapes.push(level(longer.value, longer.value, { ...colour, faint: colour.heldOut }));
   return {
     traces,
     words: `Raw agreement, last ${(known.at(-1).value * 100).toFixed(0)} % over ${known.at(-1).n} comparisons`,
     layout: {
-      shapes, annotations, margin: { l: 44, r: 190, t: 10, b: 34 }, hovermode: "closest",
+      shapes, annotations, margin: { l: 44, r: 150, t: 10, b: 34 }, hovermode: "closest",
       xaxis: { ...axis(), showgrid: false, title: isByTime ? undefined : { text: "comparisons in the order in which they were completed", font: { size: 11 } }, showticklabels: isByTime },
       yaxis: { ...axis(), tickformat: ".0%", range: [0, 1] },
     },
