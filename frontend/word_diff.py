@@ -5,11 +5,12 @@ texts with too many of them are not near-identical and are given up early.
 """
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 
 MOST_WORDS = 20_000  # of one text
-MOST_DIFFERENCES = 400  # words that only one of the texts has
-NEAR = 0.6  # share of words that two texts must have in common for a word diff to be worth reading
+MOST_DIFFERENCES = 200  # words that only one of the texts has
+NEAR = 0.7  # share of words that two texts must have in common for a word diff to be worth reading
 
 _WORDS = re.compile(r"\w+|\s+|[^\w\s]")
 
@@ -32,20 +33,29 @@ class WordDiff:
 
 
 def word_diff(first: str, second: str) -> WordDiff | None:
-    """The words that differ, or None if the texts are equal, or have less than 60 % of their words in common."""
+    """The words that differ, or None if the texts are equal, or have less than 70 % of their words in common."""
     if first == second:
         return None
     a, b = _WORDS.findall(first), _WORDS.findall(second)
-    if max(len(a), len(b)) > MOST_WORDS:
+    if max(len(a), len(b)) > MOST_WORDS or _most_alike(a, b) < NEAR:
         return None
     kept = _kept(a, b)
     if kept is None:
         return None
-    shared = sum(1 for index in kept if not a[index].isspace())
-    share = 2 * shared / max(1, sum(1 for word in a + b if not word.isspace()))
+    share = _share(sum(1 for index in kept if not a[index].isspace()), a, b)
     if share < NEAR:
         return None
     return WordDiff(first=_pieces(a, set(kept)), second=_pieces(b, set(kept.values())), share=share)
+
+
+def _most_alike(a: list[str], b: list[str]) -> float:
+    """The share of words that would be in both if their order did not matter: unlike texts are known by it at once."""
+    in_both = Counter(a) & Counter(b)
+    return _share(sum(count for word, count in in_both.items() if not word.isspace()), a, b)
+
+
+def _share(num_shared: int, a: list[str], b: list[str]) -> float:
+    return 2 * num_shared / max(1, sum(1 for words in (a, b) for word in words if not word.isspace()))
 
 
 def _kept(a: list[str], b: list[str]) -> dict[int, int] | None:

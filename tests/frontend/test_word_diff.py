@@ -35,7 +35,7 @@ def test_words_in_a_row_are_one_piece() -> None:
 
 
 def test_punctuation_counts_as_words() -> None:
-    assert only(diff_of("Yes, of course.", "Yes; of course!")) == ([",", "."], [";", "!"])
+    assert only(diff_of("Yes, of course it is so.", "Yes; of course it is so!")) == ([",", "."], [";", "!"])
 
 
 @pytest.mark.parametrize(
