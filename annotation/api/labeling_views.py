@@ -36,6 +36,17 @@ def enrolled_campaigns(user: Any) -> QuerySet[Any]:
     return Campaign.objects.filter(enrolments__annotator__user=user, workspace__memberships__user=user).order_by("pk")
 
 
+def annotator_in(campaign: Campaign, user: Any) -> Annotator:
+    """The user as an annotator of a campaign that they are enrolled in."""
+    return Annotator.objects.get(workspace=campaign.workspace, user=user)
+
+
+def slot_of(user: Any, pk: int) -> Annotator:
+    """The user as an annotator of the slot's campaign. Raises 404 for everybody else."""
+    slot = get_object_or_404(Slot.objects.filter(campaign__in=enrolled_campaigns(user)), pk=pk)
+    return annotator_in(slot.campaign, user)
+
+
 class LabelingCampaignViewSet(ApiViewSet):
     """The campaigns in which the user is an annotator."""
 
@@ -69,7 +80,7 @@ class NextTaskViewSet(ApiViewSet):
         if campaign is None:
             self.parent(Campaign, pk)
             raise NotEnrolled("You are not enrolled in this campaign. Ask its manager to add you.")
-        return campaign, Annotator.objects.get(workspace=campaign.workspace, user=self.user)
+        return campaign, annotator_in(campaign, self.user)
 
     def _answer(self, campaign: Campaign, annotator: Annotator, slot: Slot | None) -> Response:
         if slot is not None:
@@ -89,18 +100,13 @@ class SlotViewSet(ApiViewSet):
 
         409 if the lease has been lost, 422 if the answer breaks a rule of the question.
         """
-        annotator = self._annotator(pk)
+        annotator = slot_of(self.user, pk)
         judgment = queue.submit_judgment(slot_id=pk, annotator=annotator, **self.read_input(JudgmentInput))
         return self.created(judgment)
 
     @extend_schema(request=ReleaseInput, responses=ReleasedSerializer)
     def release(self, request: Request, pk: int) -> Response:
         """Give a leased slot back unanswered."""
-        annotator, token = self._annotator(pk), self.read_input(ReleaseInput)["token"]
+        annotator, token = slot_of(self.user, pk), self.read_input(ReleaseInput)["token"]
         is_released = queue.release_slot(slot_id=pk, annotator=annotator, token=token)
         return Response({"is_released": is_released}, status=status.HTTP_200_OK)
-
-    def _annotator(self, pk: int) -> Annotator:
-        """The user as an annotator of the slot's campaign. Raises 404 for everybody else."""
-        slot = get_object_or_404(Slot.objects.filter(campaign__in=enrolled_campaigns(self.user)), pk=pk)
-        return Annotator.objects.get(workspace=slot.campaign.workspace, user=self.user)

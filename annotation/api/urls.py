@@ -13,7 +13,9 @@ from annotation.api.campaign_views import (
 )
 from annotation.api.dataset_views import DatasetViewSet, PairImportViewSet
 from annotation.api.exchange_views import JudgmentExportViewSet, JudgmentImportViewSet
+from annotation.api.labeling_actions import OwnJudgmentViewSet, OwnPlaceViewSet, SlotActionViewSet
 from annotation.api.labeling_views import LabelingCampaignViewSet, NextTaskViewSet, SlotViewSet
+from annotation.api.settings_views import CampaignSettingsViewSet
 
 urlpatterns = [
     path("campaigns", CampaignViewSet.as_view(MANY), name="api-campaigns"),
@@ -21,6 +23,26 @@ urlpatterns = [
     path("campaigns/<int:pk>/open", CampaignViewSet.as_view({"post": "open"}), name="api-open-campaign"),
     path("campaigns/<int:pk>/pause", CampaignViewSet.as_view({"post": "pause"}), name="api-pause-campaign"),
     path("campaigns/<int:pk>/close", CampaignViewSet.as_view({"post": "close"}), name="api-close-campaign"),
+    path(
+        "campaigns/<int:pk>/versions",
+        CampaignSettingsViewSet.as_view({"get": "versions"}),
+        name="api-campaign-versions",
+    ),
+    path(
+        "campaigns/<int:pk>/question",
+        CampaignSettingsViewSet.as_view({"post": "question"}),
+        name="api-campaign-question",
+    ),
+    path(
+        "campaigns/<int:pk>/guidelines",
+        CampaignSettingsViewSet.as_view({"post": "guidelines"}),
+        name="api-campaign-guidelines",
+    ),
+    path(
+        "campaigns/<int:pk>/policy",
+        CampaignSettingsViewSet.as_view({"get": "retrieve", "post": "set_policy"}),
+        name="api-campaign-policy",
+    ),
     path("campaigns/<int:campaign>/comparisons", ComparisonViewSet.as_view(MANY), name="api-comparisons"),
     path("campaigns/<int:campaign>/annotators", EnrolmentViewSet.as_view(MANY), name="api-enrolments"),
     path("campaigns/<int:campaign>/judgments", JudgmentViewSet.as_view(LIST), name="api-judgments"),
@@ -32,7 +54,18 @@ urlpatterns = [
     ),
     path("labeling/campaigns", LabelingCampaignViewSet.as_view(LIST), name="api-labeling-campaigns"),
     path("slots/<int:pk>/judgment", SlotViewSet.as_view({"post": "judge"}), name="api-judge-slot"),
+    path("labeling/campaigns/<int:campaign>/judgments", OwnJudgmentViewSet.as_view(LIST), name="api-own-judgments"),
+    path(
+        "labeling/campaigns/<int:pk>/acknowledge",
+        OwnPlaceViewSet.as_view({"post": "acknowledge"}),
+        name="api-acknowledge-guidelines",
+    ),
+    path("labeling/campaigns/<int:pk>/opt-outs", OwnPlaceViewSet.as_view({"post": "opt_out"}), name="api-opt-out"),
+    path("judgments/<int:pk>/revise", OwnJudgmentViewSet.as_view({"post": "revise"}), name="api-revise-judgment"),
     path("slots/<int:pk>/release", SlotViewSet.as_view({"post": "release"}), name="api-release-slot"),
+    path("slots/<int:pk>/skip", SlotActionViewSet.as_view({"post": "skip"}), name="api-skip-slot"),
+    path("slots/<int:pk>/draft", SlotActionViewSet.as_view({"post": "draft"}), name="api-save-draft"),
+    path("slots/<int:pk>/renew", SlotActionViewSet.as_view({"post": "renew"}), name="api-renew-lease"),
     path("annotators", AnnotatorViewSet.as_view(MANY), name="api-annotators"),
     path("annotators/<int:pk>", AnnotatorViewSet.as_view(ONE), name="api-annotator"),
     path("judging-runs", JudgingRunViewSet.as_view(MANY), name="api-judging-runs"),

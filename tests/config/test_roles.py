@@ -126,6 +126,19 @@ CASES = [
     Case("post", "api-open-campaign", MANAGED_THERE, path=of("draft")),
     Case("post", "api-pause-campaign", MANAGED_THERE, path=of("campaign")),
     Case("post", "api-close-campaign", MANAGED_THERE, path=of("campaign")),
+    Case("get", "api-campaign-versions", READ, path=of("campaign")),
+    Case(
+        "post",
+        "api-campaign-question",
+        MANAGED_THERE,
+        path=of("campaign"),
+        body=lambda w: {"question": pairwise(title="Which one would you send?").to_json()},
+    ),
+    Case(
+        "post", "api-campaign-guidelines", MANAGED_THERE, path=of("campaign"), body=lambda w: {"guidelines": "Be kind."}
+    ),
+    Case("get", "api-campaign-policy", READ, path=of("campaign")),
+    Case("post", "api-campaign-policy", MANAGED_THERE, path=of("campaign"), body=lambda w: {"gold_every": 9}),
     Case("get", "api-comparisons", READ, path=of("campaign", "campaign")),
     Case(
         "post",
@@ -160,6 +173,34 @@ CASES = [
         "404 404 200 404 401",
         path=of("lease"),
         body=lambda w: {"token": str(w.lease.token)},
+    ),
+    *(
+        Case(
+            "post",
+            f"api-{action}",
+            "404 404 200 404 401",
+            path=of("lease"),
+            body=lambda w, extra=extra: {"token": str(w.lease.token), **extra},  # type: ignore[misc]
+        )
+        for action, extra in (("skip-slot", {}), ("save-draft", {"draft": {"rationale": "x"}}), ("renew-lease", {}))
+    ),
+    Case("get", "api-own-judgments", "404 404 200 404 401", path=of("campaign", "campaign")),
+    Case(
+        "post",
+        "api-revise-judgment",
+        "404 404 201 404 401",
+        path=of("judgment"),
+        body=lambda w: {"answer": {"tiers": [[1], [0]]}, "idempotency_key": "k"},
+    ),
+    Case(
+        "post",
+        "api-acknowledge-guidelines",
+        "404 404 204 404 401",
+        path=of("campaign"),
+        body=lambda w: {"version": 1},
+    ),
+    Case(
+        "post", "api-opt-out", "404 404 200 404 401", path=of("campaign"), body=lambda w: {"categories": ["sensitive"]}
     ),
     Case("get", "api-annotators", LISTED),
     Case("post", "api-annotators", MANAGED, body=lambda w: w.body(parameters={"strictness": "strict"})),
