@@ -228,6 +228,22 @@ def test_where_nothing_can_be_kept_leaving_asks_first(factory: Factory, desk: De
     assert Judgment.objects.count() == 1
 
 
+def test_an_unsent_answer_is_sent_from_the_list_of_campaigns(factory: Factory, desk: Desk) -> None:
+    campaign = factory.campaign(num_comparisons=2)
+    page = desk.page
+    desk.label(factory.bob(), campaign)
+    page.route("**/submit/", lambda route: route.abort())
+    desk.press("1", "Enter")
+    expect(page.locator("#saved")).to_contain_text("1 unsaved")
+
+    desk.open("/")
+    expect(page.locator("#unsent")).to_have_text("1 of your answers is not stored yet: trying again …")
+    page.unroute("**/submit/")
+
+    expect(page.locator("#unsent")).to_have_text("Your unsent answers have been stored.")
+    assert Judgment.objects.count() == 1
+
+
 def test_what_is_unsent_lies_under_the_users_and_the_campaigns_name(factory: Factory, desk: Desk) -> None:
     campaign = factory.campaign(num_comparisons=2)
     page = desk.page

@@ -117,3 +117,28 @@ def test_a_reason_of_ones_own_is_typed(factory: Factory, desk: Desk) -> None:
 
     desk.wait_until(lambda: Skip.objects.exists())
     assert Skip.objects.get().reason == "It is about my own employer 5"
+
+
+def test_a_break_is_recommended_after_fifty_minutes_and_the_notice_goes_when_it_is_dismissed(
+    factory: Factory, desk: Desk
+) -> None:
+    campaign = factory.campaign(num_comparisons=4)
+    page = desk.page
+    page.add_init_script(
+        "localStorage.getItem('concord-stretch:USER') ?? localStorage.setItem('concord-stretch:USER', "
+        "JSON.stringify({since: Date.now() - 51 * 60000, seenAt: Date.now() - 1000}))".replace(
+            "USER", str(factory.bob().pk)
+        )
+    )
+    desk.label(factory.bob(), campaign)
+    desk.wait_for_next()
+
+    desk.press("1", "Enter")
+    expect(page.locator("#notice")).to_contain_text("You have worked for 51 minutes.")
+    page.get_by_role("button", name="Go on").click()
+    expect(page.locator("#notice")).to_be_empty()
+    desk.wait_for_next()
+    desk.press("1", "Enter")
+
+    expect(page.locator("#saved")).to_have_text("Saved ✓")
+    expect(page.locator("#notice")).to_be_empty()
