@@ -38,7 +38,7 @@ from annotation.tiers import pairs_of
 
 Pair = tuple[Any, Any]  # two completions' ids
 Judged = tuple[Sequence[Hashable], Mapping[str, Any]]  # a comparison's completions by position, and the stored answer
-Scope = Literal["order", "top"]
+Scope = Literal["pairs", "top", "order"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,18 +94,27 @@ def value_of_asking(gaps: Floats, variances: Floats) -> Floats:
     return np.asarray(ndtr(-np.abs(gaps) / np.sqrt(variances)) * 0.5 * np.log1p(p * (1 - p) * variances))
 
 
-def is_settled(votes: Votes, probability: float, *, scope: Scope = "order", prior_sd: float = PRIOR_SD) -> bool:
-    """Whether the order is known: each neighbour in it is the better one with at least `probability`.
+def is_settled(votes: Votes, probability: float, *, scope: Scope = "pairs", prior_sd: float = PRIOR_SD) -> bool:
+    """Whether what `scope` asks for is known with at least `probability`.
 
-    With the scope "top" it is enough that the best is known: better than each other one with at least `probability`.
-    The probabilities are the posterior's; `docs/explanation/adaptive-selection.md` says how far to trust them.
+    "pairs": a pair drawn at random is in the right order; "top": the best is better than each other one; "order": each
+    neighbour in the order is better than the next, which is much to ask of more than a few completions.
+    `docs/explanation/adaptive-selection.md` says how far to trust these probabilities.
     """
-    posterior = _posterior(votes, prior_sd)
-    order_N = np.argsort(-posterior.utilities_PN[0], kind="stable")
-    gaps_NN, variances_NN = _gaps(posterior)
-    better = order_N[:-1] if scope == "order" else order_N[:1]
-    z = gaps_NN[better, order_N[1:]] / np.sqrt(variances_NN[better, order_N[1:]])
-    return bool(np.all(ndtr(z) >= probability))
+    return bool(known_probability(_posterior(votes, prior_sd), scope=scope)[0] >= probability)
+
+
+def known_probability(posterior: Posterior, *, scope: Scope) -> Floats:
+    """The probability that `is_settled` asks for, for each of P prompts [P]; 1 for a single completion."""
+    order_PN = np.argsort(-posterior.utilities_PN, axis=1, kind="stable")
+    first, second = np.triu_indices(order_PN.shape[1], k=1)
+    is_asked = {"order": second == first + 1, "top": first == 0, "pairs": first >= 0}[scope]
+    rows, upper, lower = np.arange(len(order_PN))[:, None], order_PN[:, first[is_asked]], order_PN[:, second[is_asked]]
+    gaps_PE = differences(posterior.utilities_PN)[rows, upper, lower]
+    known_PE = ndtr(gaps_PE / np.sqrt(difference_variances(posterior.covariance_PNN)[rows, upper, lower]))
+    if not known_PE.shape[1]:
+        return np.ones(len(order_PN))
+    return np.asarray(known_PE.mean(axis=1) if scope == "pairs" else known_PE.min(axis=1))
 
 
 def _posterior(votes: Votes, prior_sd: float) -> Posterior:

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from annotation.scheduling import count_votes, is_settled, score_comparison, score_pairs, value_of_asking
+from annotation.aggregation.newton import Posterior
+from annotation.scheduling import (
+    count_votes,
+    is_settled,
+    known_probability,
+    score_comparison,
+    score_pairs,
+    value_of_asking,
+)
 
 FIRST, SECOND, TIE = [[0], [1]], [[1], [0]], [[0, 1]]
 
@@ -100,6 +108,24 @@ def test_the_top_is_settled_before_the_order_is() -> None:
     votes = count_votes(["a", "b", "c"], [judged("a", "b", tiers=FIRST), judged("a", "c", tiers=FIRST)] * 20)
     assert is_settled(votes, 0.95, scope="top")
     assert not is_settled(votes, 0.95, scope="order")
+
+
+def test_most_pairs_are_known_before_the_whole_order_is() -> None:
+    rng = np.random.default_rng(0)
+    names = list("abcdef")
+    votes = [judged(*sorted(rng.choice(names, 2, replace=False).tolist()), tiers=FIRST) for _ in range(40)]
+    counted = count_votes(names, votes)
+    assert is_settled(counted, 0.9, scope="pairs")
+    assert not is_settled(counted, 0.9, scope="order")
+
+
+def test_the_scopes_ask_for_the_mean_or_the_least_of_the_probabilities() -> None:
+    posterior = Posterior(utilities_PN=np.array([[0.0, 1.0, -1.0]]), covariance_PNN=np.eye(3)[None] / 2)
+    # The order is 1, 0, 2; each difference has variance 1: Φ(1) between neighbours, Φ(2) between the ends.
+    one, two = float(norm.cdf(1)), float(norm.cdf(2))
+    assert known_probability(posterior, scope="pairs") == pytest.approx([(2 * one + two) / 3])
+    assert known_probability(posterior, scope="order") == pytest.approx([one])
+    assert known_probability(posterior, scope="top") == pytest.approx([one])
 
 
 def test_nothing_is_settled_without_votes_and_one_completion_always_is() -> None:
