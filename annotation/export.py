@@ -13,8 +13,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from annotation import consensus_verdicts
+from annotation.aggregation import METHODS
 from annotation.answers import pairs_of
-from annotation.models import Campaign, Candidate, Judgment
+from annotation.consensus_verdicts import Verdict
+from annotation.models import Campaign, Candidate, ConsensusRun, Judgment, Slot
 from core.errors import ConcordError
 from generation.models import Completion, Prompt, PromptSet
 from generation.splits import split_of
@@ -35,6 +38,8 @@ PREFERENCE_SCHEMA = pa.schema(
         ("weight", pa.float64()),
         ("judgment_ids", pa.list_(pa.int64())),
         ("annotators", pa.list_(pa.string())),  # pseudonyms
+        ("is_adjudicated", pa.bool_()),  # decided by an adjudicator instead of by votes
+        ("confidence", pa.float64()),  # of the consensus that the dataset was frozen from; null: it was not
     ]
 )
 DEMONSTRATION_SCHEMA = pa.schema(
@@ -71,6 +76,7 @@ class DatasetFilter:
     excluded_annotators: list[int] = field(default_factory=list)  # ids
     min_votes: int = 1  # judgments behind a pair, ties included
     min_p_chosen: float = 0.5  # pairs nearer to a tie than this are left out; exact ties always are
+    consensus: str | int = ""  # a consensus run's id, or a method whose newest run decides; empty: votes decide
 
     @classmethod
     def from_json(cls, raw: dict[str, Any]) -> "DatasetFilter":
@@ -88,6 +94,8 @@ class DatasetFilter:
             raise FilterInvalid(f"min_votes must be a whole number of 1 or more, got {made.min_votes!r}.")
         if not isinstance(made.min_p_chosen, int | float) or not 0.5 <= made.min_p_chosen <= 1:
             raise FilterInvalid(f"min_p_chosen must lie between 0.5 and 1, got {made.min_p_chosen!r}.")
+        if made.consensus != "" and not consensus_verdicts.is_wanted(made.consensus):
+            raise FilterInvalid(f"consensus must be a run's id or one of {', '.join(METHODS)}, got {made.consensus!r}.")
         return made
 
     def to_json(self) -> dict[str, Any]:
@@ -101,6 +109,29 @@ class PairVotes:
     votes: Counter[int] = field(default_factory=Counter)  # completion id → times preferred; 0 → ties
     judgment_ids: list[int] = field(default_factory=list)
     annotators: set[str] = field(default_factory=set)
+    is_adjudicated: bool = False
+    verdicts: list[Verdict] = field(default_factory=list)  # of the consensus, if it decides
+
+    def winner_of(self, pair: tuple[int, int]) -> int:
+        """The completion that is better, by the consensus if there is one; 0 if neither is."""
+        said = Counter(verdict.winner for verdict in self.verdicts) if self.verdicts else self.votes
+        if said[pair[0]] == said[pair[1]]:
+            return 0
+        return max(pair, key=lambda pk: said[pk])
+
+    def p_of(self, winner: int, pair: tuple[int, int]) -> float:
+        """How likely the winner is the better one: by the consensus, otherwise by votes, a tie half a vote."""
+        known = [verdict.p_lower for verdict in self.verdicts if verdict.p_lower is not None]
+        if known:
+            p_lower = sum(known) / len(known)
+            return p_lower if winner == pair[0] else 1 - p_lower
+        num_votes = self.votes.total()
+        return (self.votes[winner] + self.votes[0] / 2) / num_votes if num_votes else 1.0
+
+    @property
+    def confidence(self) -> float | None:
+        known = [verdict.confidence for verdict in self.verdicts if verdict.confidence is not None]
+        return min(known) if known else None
 
 
 def preference_rows(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> list[dict[str, Any]]:
@@ -160,18 +191,50 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     placed = Candidate.objects.filter(comparison__campaign__in=campaigns)
     for comparison_id, position, completion_id in placed.values_list("comparison_id", "position", "completion_id"):
         candidates[comparison_id][position] = completion_id
-    judgments = Judgment.objects.current().filter(comparison__campaign__in=campaigns)
-    judgments = judgments.exclude(annotator__in=chosen.excluded_annotators).order_by("pk")
+    adjudicated = _adjudicated(campaigns)
     votes: dict[tuple[int, int], PairVotes] = defaultdict(PairVotes)
-    for pk, comparison_id, answer, pseudonym in judgments.values_list(
-        "pk", "comparison_id", "answer", "annotator__pseudonym"
-    ):
+    for pk, comparison_id, purpose, answer, pseudonym in _counted(campaigns, chosen):
+        is_decision = purpose == Slot.Purpose.ADJUDICATION
+        if comparison_id in adjudicated and not is_decision:
+            continue  # an adjudicator's answer stands instead of the votes
         for pair, winner in _said(answer, candidates[comparison_id]):  # of "can't judge" nothing: it is not a tie
             tally = votes[pair]
             tally.votes[winner] += 1
             tally.judgment_ids.append(pk)
             tally.annotators.add(str(pseudonym))
+            tally.is_adjudicated |= is_decision
+    if chosen.consensus:
+        _add_verdicts(votes, consensus_verdicts.runs_of(campaigns, chosen.consensus), candidates)
     return votes
+
+
+def _counted(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterable[tuple[Any, ...]]:
+    """Judgments that count: main ones and decisions, neither gold nor repeats."""
+    purposes = [Slot.Purpose.MAIN, Slot.Purpose.ADJUDICATION]
+    rows = Judgment.objects.current().filter(comparison__campaign__in=campaigns, purpose__in=purposes)
+    kept = rows.exclude(annotator__in=chosen.excluded_annotators).order_by("pk")
+    columns = kept.values_list("pk", "comparison_id", "purpose", "answer", "annotator__pseudonym")
+    return columns.iterator(chunk_size=10_000)
+
+
+def _adjudicated(campaigns: Sequence[Campaign]) -> set[int]:
+    """Comparisons that an adjudicator has put into an order."""
+    rows = Judgment.objects.current().filter(
+        comparison__campaign__in=campaigns, purpose=Slot.Purpose.ADJUDICATION, answer__has_key="tiers"
+    )
+    return set(rows.values_list("comparison_id", flat=True))
+
+
+def _add_verdicts(
+    votes: dict[tuple[int, int], PairVotes], runs: Sequence[ConsensusRun], candidates: dict[int, dict[int, int]]
+) -> None:
+    """Let the consensus decide; pairs about which it says nothing are left out."""
+    found = consensus_verdicts.verdicts(runs, candidates)
+    for pair, said in found.items():
+        votes[pair].verdicts = said
+        votes[pair].is_adjudicated |= any(verdict.is_adjudicated for verdict in said)
+    for pair in set(votes) - set(found):
+        del votes[pair]
 
 
 def _said(answer: dict[str, Any], completions: dict[int, int]) -> Iterable[tuple[tuple[int, int], int]]:
@@ -187,14 +250,13 @@ def _said(answer: dict[str, Any], completions: dict[int, int]) -> Iterable[tuple
 
 def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: PairVotes) -> dict[str, Any] | None:
     """None for an exact tie, two equal texts, or silence as the better one: there is nothing to learn."""
-    first, second = pair
-    if tally.votes[first] == tally.votes[second]:
+    winner = tally.winner_of(pair)
+    if not winner:
         return None
-    winner, loser = (first, second) if tally.votes[first] > tally.votes[second] else (second, first)
+    loser = pair[0] if winner == pair[1] else pair[1]
     better, worse = completions[winner], completions[loser]
     if better.text == worse.text or not better.text.strip():
         return None
-    num_votes = tally.votes.total()
     return {
         **_prompt_columns(better.prompt, better.prompt.prompt_set),
         "chosen": better.text,
@@ -204,10 +266,12 @@ def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: 
         "votes_chosen": tally.votes[winner],
         "votes_rejected": tally.votes[loser],
         "votes_tied": tally.votes[0],
-        "p_chosen": (tally.votes[winner] + tally.votes[0] / 2) / num_votes,
+        "p_chosen": tally.p_of(winner, pair),
         "weight": 1.0,
         "judgment_ids": tally.judgment_ids,
         "annotators": sorted(tally.annotators),
+        "is_adjudicated": tally.is_adjudicated,
+        "confidence": tally.confidence,
     }
 
 

@@ -9,13 +9,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from annotation import export
+from annotation import adjudication, export
+from annotation.consensus_verdicts import ConsensusMissing
 from annotation.export import DatasetFilter
-from annotation.models import Annotator, Campaign, Comparison
+from annotation.models import Annotator, Campaign, Comparison, Consensus, ConsensusRun, Judgment
 from annotation.question import ranking
 from generation.models import Completion, Prompt
 from generation.splits import split_of
 from tests.factory import Factory
+from tests.factory.columns import job_columns
 
 EVERYTHING = DatasetFilter()
 FIRST, SECOND, TIE = [[0], [1]], [[1], [0]], [[0, 1]]
@@ -194,3 +196,57 @@ def test_what_a_killed_worker_left_is_written_over(factory: Factory, tmp_path: P
     (tmp_path / f".7.{os.getpid()}").mkdir()
     export.write_files(tmp_path / "7", rows(factory.judged_campaign()), export.PREFERENCE_SCHEMA)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["7", "data.jsonl", "data.parquet"]
+
+
+def test_an_adjudicators_answer_stands_instead_of_the_votes_and_is_marked(
+    factory: Factory, completions: list[Completion]
+) -> None:
+    campaign = judged(factory, completions, FIRST, FIRST, SECOND)
+    decide(factory, campaign, SECOND)
+
+    [row] = rows(campaign)
+
+    assert (row["chosen"], row["votes_chosen"], row["votes_rejected"]) == ("poor", 1, 0)
+    assert (row["is_adjudicated"], row["confidence"]) == (True, None)
+    assert rows(judged(factory, completions, FIRST))[0]["is_adjudicated"] is False
+
+
+def test_gold_and_repeats_are_no_votes(factory: Factory, completions: list[Completion]) -> None:
+    campaign = judged(factory, completions, FIRST, SECOND, SECOND)
+    Judgment.objects.filter(answer={"tiers": SECOND}).update(purpose="repeat")
+
+    assert [row["chosen"] for row in rows(campaign)] == ["good"]
+
+
+@pytest.mark.parametrize("is_by_method", [True, False])
+def test_a_consensus_decides_in_place_of_the_votes(
+    factory: Factory, completions: list[Completion], is_by_method: bool
+) -> None:
+    campaign = judged(factory, completions, FIRST, FIRST, SECOND)
+    run = ConsensusRun.objects.create(campaign=campaign, method="majority", **job_columns("finished"))
+    pair = {"first": 0, "second": 1, "first_better": 0.2, "tie": 0.1, "second_better": 0.7}
+    Consensus.objects.create(
+        run=run, comparison=campaign.comparisons.get(), tiers=SECOND, confidence=0.7, posterior={"pairs": [pair]}
+    )
+
+    [row] = rows(campaign, chosen=DatasetFilter(consensus="majority" if is_by_method else run.pk))
+
+    assert (row["chosen"], row["votes_chosen"], row["confidence"]) == ("poor", 1, 0.7)
+    assert row["p_chosen"] == pytest.approx(0.7 + 0.1 / 2)
+
+
+def test_a_consensus_that_was_not_computed_is_refused_by_name(factory: Factory, completions: list[Completion]) -> None:
+    campaign = judged(factory, completions, FIRST)
+
+    with pytest.raises(ConsensusMissing, match="has no finished consensus by majority"):
+        rows(campaign, chosen=DatasetFilter(consensus="majority"))
+    with pytest.raises(export.FilterInvalid, match="consensus must be a run's id or one of majority"):
+        DatasetFilter.from_json({"consensus": "astrology"})
+
+
+def decide(factory: Factory, campaign: Campaign, tiers: list[list[int]]) -> None:
+    alice = factory.person(factory.alice())
+    slot = adjudication.take(comparison=campaign.comparisons.get(), annotator=alice)
+    adjudication.decide(
+        slot=slot, annotator=alice, token=str(slot.token), answer={"tiers": tiers}, idempotency_key="once"
+    )

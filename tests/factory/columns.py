@@ -43,6 +43,8 @@ def preference_rows(num_rows: int) -> list[dict[str, Any]]:
             "weight": 1.0,
             "judgment_ids": [n + 1],
             "annotators": ["somebody"],
+            "is_adjudicated": False,
+            "confidence": None,
         }
         for n in range(num_rows)
     ]
