@@ -7,12 +7,14 @@ The rows' ids are drawn beforehand (`next_ids`), so that rows of other tables ca
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import Model
+from django.db.models import JSONField, Model
 from django.db.models.expressions import DatabaseDefault
 from psycopg import sql
+from psycopg.types.json import Jsonb
 
 M = TypeVar("M", bound=Model)
 
@@ -37,10 +39,15 @@ def copy_rows(rows: Sequence[M]) -> None:
     fields = [field for field in options.concrete_fields if not _is_left_open(rows[0], field)]
     columns = [sql.Identifier(str(field.column)) for field in fields]
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(options.db_table), sql.SQL(", ").join(columns))
-    prepared: list[tuple[str, Any]] = [(field.attname, field.get_db_prep_save) for field in fields]
+    values_of = attrgetter(*(field.attname for field in fields))
+    # psycopg adapts every other kind of value by itself, as Django would have it.
+    documents = [place for place, field in enumerate(fields) if isinstance(field, JSONField)]
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         for row in rows:
-            copy.write_row([prepare(getattr(row, name), connection) for name, prepare in prepared])
+            values = list(values_of(row))
+            for place in documents:
+                values[place] = None if values[place] is None else Jsonb(values[place])
+            copy.write_row(values)
     for row in rows:
         row._state.adding = False
 

@@ -56,7 +56,7 @@ class ApiViewSet(GenericViewSet[Any]):
     content_negotiation_class = AlwaysJson
     schema = ApiSchema()
     filter_backends = [AllowListedListing]
-    pagination_class = Pages
+    pagination_class: type[Pages] | None = Pages
     list_serializer_class: ClassVar[type[BaseSerializer[Any]] | None] = None
     filters: ClassVar[Mapping[str, Filter]] = {}
     orderings: ClassVar[Sequence[str]] = ()

@@ -81,7 +81,8 @@ def preview_import(request: SignedInRequest) -> HttpResponse:
     access.require_manager(request.user, form.cleaned_data["workspace"])
     preview = importing.preview_judgments(files=_files(request), layout=form.cleaned_data["layout"] or None)
     rows = [(row, [(one, answer_words(one)) for one in row.votes]) for row in preview.rows]
-    return render(request, "frontend/exchange/preview.html", {"preview": preview, "rows": rows})
+    context = {"preview": preview, "rows": rows, "num_files": len({row.file for row in preview.rows})}
+    return render(request, "frontend/exchange/preview.html", context)
 
 
 @require_POST

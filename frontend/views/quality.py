@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
@@ -35,7 +36,7 @@ def campaign_quality(request: SignedInRequest, campaign_id: int) -> HttpResponse
         "numbers": numbers,
         "annotators": sorted(annotator_rows(found), key=lambda row: (-len(row.work.flags), -row.work.num_judged)),
         "alerts": found.alerts.filter(resolved_at=None).select_related("annotator"),
-        "paused": found.enrolments.filter(is_active=False).exclude(annotator__kind="imported").select_related("annotator"),
+        "paused": _paused(found),
         "hardest": _hardest(numbers),
         "versions": numbers.versions,
         "ceilings": shown_ceilings(numbers),
@@ -124,6 +125,11 @@ def uphold(request: SignedInRequest, campaign_id: int, annotator_id: int) -> Htt
 def _enrolment(campaign: Campaign, annotator_id: int) -> Enrolment:
     rows = Enrolment.objects.select_related("annotator")
     return get_object_or_404(rows, campaign=campaign, annotator=annotator_id)
+
+
+def _paused(campaign: Campaign) -> QuerySet[Enrolment]:
+    paused = campaign.enrolments.filter(is_active=False).exclude(annotator__kind=Annotator.Kind.IMPORTED)
+    return paused.select_related("annotator")
 
 
 def _hardest(numbers: Dashboard) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import { answerOf, choose, isChoice, missingIn, restoreAnswer } from "./answer.js";
 import { say, unsay } from "./notices.js";
+import { afterPaint } from "./painting.js";
 import { parse } from "./prefetch.js";
 import { addresses, get, newKey } from "./requests.js";
 import { slotOf } from "./workbench.js";
@@ -77,7 +78,7 @@ export class Flow {
     this.isLost = false;
     this.bench.show(next, since);
     this.markReady();
-    if (next.matches("form, [data-state=fetching]")) this.prefetch.fill();
+    if (next.matches("form, [data-state=fetching]")) afterPaint(() => this.prefetch.fill());
   }
 
   show(form) {

@@ -1,5 +1,7 @@
 // Answers on their way: kept until the server has confirmed them, sent in order, again after failures, stored once.
 
+import { afterPaint } from "./painting.js";
+
 const BACK_OFF_MS = [500, 1000, 2000, 5000, 10_000, 30_000];
 
 /**
@@ -30,10 +32,11 @@ export class Outbox {
     return this.store.hasFailed && this.entries.length > 0;
   }
 
+  /** Kept at once, sent as soon as the next task is drawn. */
   add(entry) {
     this.store.write([...this.entries, entry]);
     this.report();
-    this.flush();
+    afterPaint(() => this.flush());
   }
 
   /** Send what is there. One at a time, in order: a revision must not overtake what it revises. */

@@ -1,6 +1,7 @@
 // What lies on the bench: the task that is shown. It mounts, restores and measures; it talks to nobody.
 
 import { restoreAnswer } from "./answer.js";
+import { afterPaint } from "./painting.js";
 import * as reading from "./reading.js";
 import { Stopwatch } from "./stopwatch.js";
 import * as widgets from "./widgets.js";
@@ -68,14 +69,10 @@ export class Workbench {
 
   /** How long the swap took, up to the moment at which the browser has drawn it: for tests and the benchmark. */
   measure(since) {
-    requestAnimationFrame(() => {
-      const channel = new MessageChannel(); // runs after the frame has been drawn
-      channel.port1.onmessage = () => {
-        const swapMs = performance.now() - since;
-        this.page.dataset.swapMs = swapMs.toFixed(1);
-        this.page.dispatchEvent(new CustomEvent("taskshown", { bubbles: true, detail: { swapMs } }));
-      };
-      channel.port2.postMessage(null);
+    afterPaint(() => {
+      const swapMs = performance.now() - since;
+      this.page.dataset.swapMs = swapMs.toFixed(1);
+      this.page.dispatchEvent(new CustomEvent("taskshown", { bubbles: true, detail: { swapMs } }));
     });
   }
 }
