@@ -13,12 +13,28 @@ from annotation.judgment_import.targets import ImportConflict, open_targets, set
 from annotation.judgment_import.writer import JudgmentWriter
 from annotation.models import Campaign
 from annotation.pair_lines import parse_pairs
+from core.errors import ConcordError
 from generation.models import PromptSet
-from generation.prompt_lines import ImportRefused
 
-__all__ = ["ImportConflict", "PairImport", "import_preference_pairs"]
+__all__ = ["ImportConflict", "ImportRefused", "PairImport", "import_preference_pairs"]
 
 BATCH = 2000
+MAX_PROBLEMS_SHOWN = 20
+
+
+class ImportRefused(ConcordError):
+    """Some lines cannot be imported, so none was. `problems` holds (line number, reason) pairs."""
+
+    status = 422
+    title = "Nothing was imported"
+
+    def __init__(self, problems: list[tuple[int, str]]) -> None:
+        self.problems = problems
+        shown = "; ".join(f"line {number}: {reason}" for number, reason in problems[:MAX_PROBLEMS_SHOWN])
+        rest = len(problems) - MAX_PROBLEMS_SHOWN
+        more = f"; and {rest} more" if rest > 0 else ""
+        listed = [{"line": number, "reason": reason} for number, reason in problems]
+        super().__init__(f"{len(problems)} malformed line(s): {shown}{more}.", problems=listed)
 
 
 @dataclass(frozen=True, kw_only=True)

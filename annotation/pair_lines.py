@@ -6,15 +6,13 @@ TRL conversational: the same with lists of `{role, content}`; without a prompt, 
 """
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from generation.prompt_lines import LineMalformed, check_conversation, clean_text, parse_object
-
-TURN = re.compile(r"\n\n(Human|Assistant): ?")
-ROLES = {"Human": "user", "Assistant": "assistant"}
+from core.source_rows import LineMalformed, parse_object
+from generation.dialogue_text import is_dialogue, turns_of
+from generation.prompt_lines import check_conversation, clean_text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +48,8 @@ def parse_pair(row: dict[str, Any]) -> PreferencePair:
         raise LineMalformed('"chosen" and "rejected" must both be text or both be lists of messages')
     if "prompt" in row:
         return _checked(row["prompt"], _reply(chosen, "chosen"), _reply(rejected, "rejected"))
-    if isinstance(chosen, str) and TURN.match(chosen):
-        chosen, rejected = _turns(chosen), _turns(rejected)
+    if isinstance(chosen, str) and is_dialogue(chosen):
+        chosen, rejected = turns_of(chosen), turns_of(rejected)
     if not isinstance(chosen, list):
         raise LineMalformed('without a "prompt", both replies must be dialogues: hh-rlhf text or lists of messages')
     return _from_dialogues(chosen, rejected)
@@ -66,17 +64,6 @@ def _from_dialogues(chosen: list[Any], rejected: list[Any]) -> PreferencePair:
     if shared != len(chosen) - 1 or shared != len(rejected) - 1:
         raise LineMalformed("the two dialogues must share every turn but the last reply")
     return _checked(chosen[:shared], _reply(chosen[shared:], "chosen"), _reply(rejected[shared:], "rejected"))
-
-
-def _turns(dialogue: str) -> list[dict[str, str]]:
-    """hh-rlhf's text as messages."""
-    pieces = TURN.split(dialogue)
-    if pieces[0].strip():
-        raise LineMalformed("a dialogue must start with '\\n\\nHuman:'")
-    return [
-        {"role": ROLES[name], "content": content.strip()}
-        for name, content in zip(pieces[1::2], pieces[2::2], strict=True)
-    ]
 
 
 def _reply(value: object, name: str) -> str:

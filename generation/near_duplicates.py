@@ -21,7 +21,7 @@ _NEGATIONS = frozenset({"not", "no", "never", "none", "nor", "neither", "without
 
 
 @dataclass(frozen=True)
-class _Reading:
+class Reading:
     """What is compared of one text."""
 
     exact: str
@@ -36,7 +36,7 @@ def mark_near_duplicates(texts: Sequence[str], *, threshold: float = SIMILARITY_
     """
     if not 0 < threshold <= 1:
         raise ValueError(f"threshold must lie in (0, 1], got {threshold}")
-    readings = [_read(text) for text in texts]
+    readings = [read_text(text) for text in texts]
     marks: list[int | None] = []
     for index, reading in enumerate(readings):
         kept = (earlier for earlier in range(index) if marks[earlier] is None)
@@ -49,7 +49,7 @@ def similarity(first: str, second: str) -> float:
     return _overlap(_triples(_words(first)), _triples(_words(second)))
 
 
-def _is_same(first: _Reading, second: _Reading, threshold: float) -> bool:
+def _is_same(first: Reading, second: Reading, threshold: float) -> bool:
     if first.exact == second.exact:
         return True
     if not first.triples or not second.triples or first.turning_points != second.turning_points:
@@ -57,10 +57,11 @@ def _is_same(first: _Reading, second: _Reading, threshold: float) -> bool:
     return _overlap(first.triples, second.triples) >= threshold
 
 
-def _read(text: str) -> _Reading:
+def read_text(text: str) -> Reading:
+    """What is compared of the text."""
     words = _words(text)
     is_long = len(words) >= LONG_TEXT_WORDS
-    return _Reading(
+    return Reading(
         exact=_normalised(text, is_long=is_long),
         triples=_triples(words) if is_long else Counter(),
         turning_points=[word for word in words if _turns_meaning(word)],

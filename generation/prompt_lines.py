@@ -1,33 +1,11 @@
-"""Reading prompts from JSON Lines: one object a line, every problem reported with its line number."""
+"""What a prompt is before it is stored, and the rules of its conversation."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from core.errors import ConcordError
+from core.source_rows import LineMalformed
 
 ROLES = {"system", "user", "assistant"}
-MAX_PROBLEMS_SHOWN = 20
-
-
-class ImportRefused(ConcordError):
-    """Some lines cannot be imported, so none was. `problems` holds (line number, reason) pairs."""
-
-    status = 422
-    title = "Nothing was imported"
-
-    def __init__(self, problems: list[tuple[int, str]]) -> None:
-        self.problems = problems
-        shown = "; ".join(f"line {number}: {reason}" for number, reason in problems[:MAX_PROBLEMS_SHOWN])
-        rest = len(problems) - MAX_PROBLEMS_SHOWN
-        more = f"; and {rest} more" if rest > 0 else ""
-        listed = [{"line": number, "reason": reason} for number, reason in problems]
-        super().__init__(f"{len(problems)} malformed line(s): {shown}{more}.", problems=listed)
-
-
-class LineMalformed(ValueError):
-    """One line is not what its layout asks for; the message is the reason."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,42 +18,11 @@ class NewPrompt:
     is_sensitive: bool = False
 
 
-def parse_prompts(lines: Iterable[str]) -> list[NewPrompt]:
-    """Every prompt of a JSONL text. Raises `ImportRefused` naming each malformed line; blank lines are passed over."""
-    prompts: list[NewPrompt] = []
-    problems: list[tuple[int, str]] = []
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            prompts.append(parse_prompt(parse_object(line)))
-        except LineMalformed as error:
-            problems.append((number, str(error)))
-    if not prompts and not problems:
-        problems.append((1, "the file holds no prompt; expected one JSON object a line"))
-    if problems:
-        raise ImportRefused(problems)
-    return prompts
-
-
-def parse_object(line: str) -> dict[str, Any]:
-    """One line as a JSON object. Raises `LineMalformed`."""
-    try:
-        row = json.loads(line)
-    except json.JSONDecodeError as error:
-        raise LineMalformed(f"not valid JSON ({error.msg} at character {error.pos + 1})") from None
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
-        raise LineMalformed(f"not valid JSON ({error})") from None
-    if not isinstance(row, dict):
-        raise LineMalformed(f"expected a JSON object, got {type(row).__name__}")
-    return row
-
-
 def parse_prompt(row: dict[str, Any]) -> NewPrompt:
     """`{"prompt": "…"}` or `{"messages": […]}`, with optional reference, tags and is_sensitive."""
     if "messages" not in row and "prompt" not in row:
         raise LineMalformed('expected "prompt" or "messages"')
-    tags = row.get("tags", [])
+    tags = row.get("tags") or []
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise LineMalformed('"tags" must be a list of texts')
     reference = row.get("reference") or ""

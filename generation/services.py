@@ -1,6 +1,6 @@
 """Writes to prompt sets, language models and sampling runs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from generation.engines.errors import EngineError
 from generation.engines.model_folder import check_model_folder
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
 from generation.near_duplicates import mark_near_duplicates
-from generation.prompt_lines import NewPrompt, parse_prompts
+from generation.prompt_lines import NewPrompt
 from generation.splits import fingerprint
 
 # Models that are known by name only come with imported completions; nobody registers them.
@@ -51,7 +51,7 @@ class SamplingRefused(ConcordError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImportReport:
-    """What an import did."""
+    """What became of prompts that were to be added."""
 
     num_added: int
     num_known: int  # were in the set already, by fingerprint
@@ -92,15 +92,20 @@ def create_prompt_set(
     )
 
 
-def import_prompts(*, prompt_set: PromptSet, lines: Iterable[str]) -> ImportReport:
-    """Add the prompts of a JSONL text: all or none. Raises `ImportRefused` with every malformed line."""
-    return add_prompts(prompt_set=prompt_set, prompts=parse_prompts(lines))
-
-
 def add_prompts(*, prompt_set: PromptSet, prompts: Sequence[NewPrompt]) -> ImportReport:
     """Add checked prompts, those already in the set excepted. Adding the same ones twice changes nothing."""
-    rows = {
-        (key := fingerprint(prompt.messages)): Prompt(
+    keyed = {fingerprint(prompt.messages): prompt for prompt in prompts}
+    with transaction.atomic():
+        num_before = prompt_set.prompts.count()
+        store_prompts(prompt_set=prompt_set, prompts=keyed)
+        num_added = prompt_set.prompts.count() - num_before
+    return ImportReport(num_added=num_added, num_known=len(prompts) - num_added)
+
+
+def store_prompts(*, prompt_set: PromptSet, prompts: Mapping[str, NewPrompt]) -> None:
+    """Store checked prompts by their fingerprints; one that somebody else stored meanwhile is left as it is."""
+    rows = [
+        Prompt(
             prompt_set=prompt_set,
             messages=prompt.messages,
             fingerprint=key,
@@ -108,13 +113,9 @@ def add_prompts(*, prompt_set: PromptSet, prompts: Sequence[NewPrompt]) -> Impor
             tags=prompt.tags,
             is_sensitive=prompt.is_sensitive,
         )
-        for prompt in prompts
-    }
-    with transaction.atomic():
-        num_before = prompt_set.prompts.count()
-        Prompt.objects.bulk_create(rows.values(), ignore_conflicts=True, batch_size=1000)
-        num_added = prompt_set.prompts.count() - num_before
-    return ImportReport(num_added=num_added, num_known=len(prompts) - num_added)
+        for key, prompt in prompts.items()
+    ]
+    Prompt.objects.bulk_create(rows, ignore_conflicts=True, batch_size=1000)
 
 
 def import_replies(*, prompt_set: PromptSet, replies: Mapping[str, str]) -> int:

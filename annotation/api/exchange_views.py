@@ -1,7 +1,5 @@
 """Imports and exports of judgments over REST."""
 
-from typing import IO, Any
-
 from django.http import StreamingHttpResponse
 from django.utils.http import content_disposition_header
 from drf_spectacular.types import OpenApiTypes
@@ -12,6 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import access
+from accounts.api.upload_parsers import FILE_BODIES, FILE_PARSERS, uploaded_files
 from accounts.api.viewsets import ApiViewSet
 from annotation.api.exchange_serializers import (
     JudgmentExportQuery,
@@ -20,20 +19,10 @@ from annotation.api.exchange_serializers import (
     JudgmentPreviewQuery,
     JudgmentPreviewSerializer,
 )
-from annotation.api.upload_parsers import FILE_PARSERS
 from annotation.judgment_export import service as exporting
 from annotation.judgment_export.schema import CONTENT_TYPES
-from annotation.judgment_import import files as sources
 from annotation.judgment_import import service as importing
 from annotation.models import Campaign
-
-BODIES: dict[str, Any] = {
-    **{parser.media_type: OpenApiTypes.BINARY for parser in FILE_PARSERS},
-    "multipart/form-data": {
-        "type": "object",
-        "properties": {"file": {"type": "array", "items": {"type": "string", "format": "binary"}}},
-    },
-}
 
 
 class JudgmentImportViewSet(ApiViewSet):
@@ -46,7 +35,7 @@ class JudgmentImportViewSet(ApiViewSet):
     @extend_schema(
         operation_id="judgments_import",
         parameters=[JudgmentImportQuery],
-        request=BODIES,
+        request=FILE_BODIES,
         responses={201: JudgmentImportSerializer},
     )
     def create(self, request: Request) -> Response:
@@ -57,13 +46,13 @@ class JudgmentImportViewSet(ApiViewSet):
         """
         wanted = self.read_query(JudgmentImportQuery)
         access.require_manager(self.user, wanted["workspace"])
-        report = importing.import_judgments(**wanted, files=_files(request), user=self.user)
+        report = importing.import_judgments(**wanted, files=uploaded_files(request), user=self.user)
         return self.show(report, status_code=status.HTTP_201_CREATED)
 
     @extend_schema(
         operation_id="judgments_preview",
         parameters=[JudgmentPreviewQuery],
-        request=BODIES,
+        request=FILE_BODIES,
         responses=JudgmentPreviewSerializer,
     )
     def preview(self, request: Request) -> Response:
@@ -73,7 +62,9 @@ class JudgmentImportViewSet(ApiViewSet):
         """
         wanted = self.read_query(JudgmentPreviewQuery)
         access.require_manager(self.user, wanted["workspace"])
-        found = importing.preview_judgments(files=_files(request), layout=wanted.get("layout"), num_rows=wanted["rows"])
+        found = importing.preview_judgments(
+            files=uploaded_files(request), layout=wanted.get("layout"), num_rows=wanted["rows"]
+        )
         return Response(JudgmentPreviewSerializer(found).data)
 
 
@@ -112,10 +103,3 @@ def streamed(export: exporting.JudgmentExport) -> StreamingHttpResponse:
         "Cache-Control": "private, no-store",
     }
     return StreamingHttpResponse(export.pieces, content_type=export.content_type, headers=headers)
-
-
-def _files(request: Request) -> list[sources.SourceFile]:
-    parts: list[tuple[str, IO[bytes]]] = [
-        (str(part.name), part.file) for name in request.FILES for part in request.FILES.getlist(name)
-    ]
-    return sources.from_streams(parts or (request.data if isinstance(request.data, list) else []))

@@ -13,9 +13,8 @@ from typing import Any
 from annotation.judgment_import.fields import TaskFields, plain, task_fields
 from annotation.judgment_import.labels import label_answer
 from annotation.judgment_import.moments import moment_of
-from annotation.judgment_import.rows import Row
 from annotation.judgment_import.votes import ImportedReply, ImportedVote, SourceAnnotator
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed, Row
 
 UNSUBMITTED = {"discarded", "draft", "pending"}
 

@@ -10,7 +10,7 @@ from annotation.answers import Answer, AnswerRefused, check_display_order, parse
 from annotation.judgment_import.shapes import Shape, question_of
 from annotation.judgment_import.votes import MAX_REPLIES, MIN_REPLIES, ImportedReply, ImportedVote
 from annotation.question_rules import QuestionInvalid
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed
 
 MAX_NAME_CHARACTERS = 120
 MAX_MS = 2**31 - 1

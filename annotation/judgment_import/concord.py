@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from annotation.judgment_import.moments import moment_of
-from annotation.judgment_import.rows import Row
 from annotation.judgment_import.votes import MAX_REPLIES, ImportedReply, ImportedVote, SourceAnnotator, SourceKind
-from generation.prompt_lines import LineMalformed, check_conversation
+from core.source_rows import LineMalformed, Row
+from generation.prompt_lines import check_conversation
 
 KINDS: dict[str, SourceKind] = {"person": "person", "judge": "judge", "imported": "person"}
 COMPLETION_LISTS = ("completions", "models", "display_order")

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from annotation.judgment_import.votes import MAX_REPLIES
-from generation.prompt_lines import LineMalformed, check_conversation
+from core.source_rows import LineMalformed
+from generation.prompt_lines import check_conversation
 
 MARKED = re.compile(r"(?P<stem>.*?)[\s_.-]*(?P<mark>\d{1,2}|[a-i]|left|right|first|second|one|two)", re.IGNORECASE)
 PROMPT_NAMES = (

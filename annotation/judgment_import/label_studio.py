@@ -11,9 +11,8 @@ from typing import Any
 from annotation.judgment_import.fields import TaskFields, as_text, task_fields
 from annotation.judgment_import.labels import label_answer
 from annotation.judgment_import.moments import moment_of
-from annotation.judgment_import.rows import Row
 from annotation.judgment_import.votes import MAX_REPLIES, ImportedReply, ImportedVote, SourceAnnotator
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed, Row
 
 MAX_LEAD_SECONDS = 24 * 3600
 

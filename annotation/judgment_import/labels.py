@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from annotation.judgment_import.fields import TaskFields, mark_of, plain
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed
 
 TIES = {"tie", "tied", "equal", "equallygood", "same", "both", "bothgood", "botharegood", "draw", "nopreference"}
 BOTH_BAD = {"bothbad", "bothbadtie", "botharebad", "neither", "none", "equallybad", "tiebothbad", "bothpoor"}

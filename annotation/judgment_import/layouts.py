@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from annotation.judgment_import import argilla, concord, label_studio, llmfao, oasst, pairs
-from annotation.judgment_import.files import SourceFile
-from annotation.judgment_import.rows import Row, read_rows
 from annotation.judgment_import.votes import ImportedVote
 from core.errors import ConcordError
-from generation.prompt_lines import LineMalformed
+from core.source_files import SourceFile
+from core.source_rows import LineMalformed, Row, read_rows
 
 NUM_ROWS_LOOKED_AT = 20
 VotesOfRow = Callable[[Row], list[ImportedVote]]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from annotation.judgment_import.files import FileUnreadable, SourceFile
-from annotation.judgment_import.rows import Row, read_rows
 from annotation.judgment_import.votes import ImportedReply, ImportedVote, SourceAnnotator
-from generation.prompt_lines import LineMalformed, check_conversation
+from core.source_files import FileUnreadable, SourceFile
+from core.source_rows import LineMalformed, Row, read_rows
+from generation.prompt_lines import check_conversation
 
 TIERS = {"left": [[0], [1]], "right": [[1], [0]], "tie": [[0, 1]]}
 JUDGES = {"gpt4": "GPT-4"}  # the file's first word → the judge's name

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from annotation.judgment_import.moments import moment_of
-from annotation.judgment_import.rows import Row
 from annotation.judgment_import.votes import MAX_REPLIES, ImportedReply, ImportedVote, SourceAnnotator
-from generation.prompt_lines import LineMalformed, check_conversation
+from core.source_rows import LineMalformed, Row
+from generation.prompt_lines import check_conversation
 
 ROLES = {"prompter": "user", "assistant": "assistant"}
 # The ranks in an export are those of all who ranked, already merged.

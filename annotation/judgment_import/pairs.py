@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 
-from annotation.judgment_import.rows import Row
 from annotation.judgment_import.votes import LABELS, ImportedReply, ImportedVote
 from annotation.pair_lines import PreferencePair, parse_pair
+from core.source_rows import Row
 
 
 def pair_votes(row: Row) -> list[ImportedVote]:

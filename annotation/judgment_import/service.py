@@ -9,53 +9,27 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import User, Workspace
 from annotation.judgment_import.checking import CheckedVote, check_vote
-from annotation.judgment_import.files import SourceFile
 from annotation.judgment_import.layouts import TITLES, ReadRow, detect, read_votes
 from annotation.judgment_import.shapes import Shape
 from annotation.judgment_import.targets import ImportConflict, open_targets, settle
 from annotation.judgment_import.writer import Counts, JudgmentWriter
 from annotation.models import Campaign
 from annotation.question import Question
-from core.errors import ConcordError
+from core.row_problems import RowProblem, RowsRefused, RowTally
+from core.source_files import SourceFile
+from core.source_rows import LineMalformed
 from generation.models import PromptSet
-from generation.prompt_lines import LineMalformed
 
 CHUNK = 2000  # votes that are stored together
-MAX_PROBLEMS_KEPT = 1000
-MAX_PROBLEMS_SHOWN = 20
 NUM_PREVIEWED = 10
 
 
-class RowsRefused(ConcordError):
-    """Some rows are malformed and were not to be passed over, or none is usable: nothing was imported."""
-
-    status = 422
-    title = "Nothing was imported"
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowProblem:
-    """A row that could not be imported."""
-
-    file: str
-    row: int  # line of JSON Lines, element of a JSON array, row below the header of a CSV; from 1
-    reason: str
-
-
 @dataclass(kw_only=True)
-class RowTally:
+class VoteTally(RowTally):
     """What was read so far."""
 
-    num_rows: int = 0
     num_without_votes: int = 0  # rows in which nobody judged anything
-    num_malformed: int = 0
-    problems: list[RowProblem] = field(default_factory=list)  # the first of them
     shape: Shape = field(default_factory=Shape)
-
-    def note(self, row: ReadRow, reason: str) -> None:
-        self.num_malformed += 1
-        if len(self.problems) < MAX_PROBLEMS_KEPT:
-            self.problems.append(RowProblem(file=row.file, row=row.number, reason=reason))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,7 +105,7 @@ def import_judgments(
     `LayoutUnknown`, `ImportConflict`.
     """
     found = layout or detect(files)
-    tally = RowTally()
+    tally = VoteTally()
     try:
         with transaction.atomic():
             campaign, prompt_set = open_targets(
@@ -171,18 +145,18 @@ def _checked(row: ReadRow) -> tuple[list[CheckedVote], str]:
         return [], str(error)
 
 
-def _votes(rows: Iterator[ReadRow], tally: RowTally) -> Iterator[CheckedVote]:
+def _votes(rows: Iterator[ReadRow], tally: VoteTally) -> Iterator[CheckedVote]:
     """The votes of all well-formed rows; what else there is goes to the tally."""
     for row in rows:
         tally.num_rows += 1
         votes, problem = _checked(row)
         if problem:
-            tally.note(row, problem)
+            tally.note(RowProblem(file=row.file, row=row.number, reason=problem))
         tally.num_without_votes += not votes and not problem
         yield from votes
 
 
-def _write(writer: JudgmentWriter, votes: Iterator[CheckedVote], tally: RowTally, *, is_lenient: bool) -> None:
+def _write(writer: JudgmentWriter, votes: Iterator[CheckedVote], tally: VoteTally, *, is_lenient: bool) -> None:
     """Store the votes in chunks. Once the import is bound to be refused, the rest is only read for its problems."""
     chunk: list[CheckedVote] = []
     shapes: set[Shape] = set()
@@ -200,16 +174,10 @@ def _write(writer: JudgmentWriter, votes: Iterator[CheckedVote], tally: RowTally
         writer.write(chunk)
 
 
-def _refuse_malformed(tally: RowTally, counts: Counts, *, is_lenient: bool) -> None:
+def _refuse_malformed(tally: VoteTally, counts: Counts, *, is_lenient: bool) -> None:
     is_empty = not counts.num_added and not counts.num_known
     if not is_empty and (is_lenient or not tally.num_malformed):
         return
     if not tally.num_malformed:
         raise RowsRefused(f"None of the {tally.num_rows} rows holds a judgment.", problems=[])
-    shown = "; ".join(f"{one.file} row {one.row}: {one.reason}" for one in tally.problems[:MAX_PROBLEMS_SHOWN])
-    rest = tally.num_malformed - min(MAX_PROBLEMS_SHOWN, len(tally.problems))
-    more = f"; and {rest} more" if rest else ""
-    raise RowsRefused(
-        f"{tally.num_malformed} of {tally.num_rows} rows are malformed: {shown}{more}.",
-        problems=[vars(one) for one in tally.problems],
-    )
+    raise tally.refusal()

@@ -12,11 +12,11 @@ from accounts import access
 from accounts.models import Membership, User, Workspace
 from annotation.judgment_export import service as exporting
 from annotation.judgment_export.schema import FORMATS
-from annotation.judgment_import import files as sources
 from annotation.judgment_import import service as importing
 from annotation.judgment_import.layouts import TITLES
 from annotation.judgment_import.preview import answer_words
 from annotation.models import Campaign, Slot
+from core import source_files as sources
 from core.errors import NotFound
 from frontend.access import SignedInRequest, is_reader, signed_in
 
@@ -114,6 +114,8 @@ def export_page(request: SignedInRequest) -> HttpResponse:
 @signed_in
 def export_file(request: SignedInRequest) -> HttpResponseBase:
     """The file, made while it is sent."""
+    if not is_reader(request.user):
+        raise NotFound("There is nothing here for you to export.")
     if campaign := request.GET.get("campaign", ""):
         rows = Campaign.objects.visible_to(request.user)
         get_object_or_404(rows, pk=int(campaign) if campaign.isdecimal() and len(campaign) < 19 else 0)

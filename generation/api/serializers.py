@@ -69,13 +69,6 @@ class PromptSerializer(serializers.ModelSerializer[Prompt]):
         return split_of(prompt.fingerprint, prompt.prompt_set.held_out_fraction)
 
 
-class ImportReportSerializer(serializers.Serializer[Any]):
-    """What an import did."""
-
-    num_added = serializers.IntegerField()
-    num_known = serializers.IntegerField(help_text="Were there already, by fingerprint.")
-
-
 class ModelInput(InputSerializer):
     """A new language model."""
 

@@ -15,6 +15,11 @@ urlpatterns = [
     path("prompt-sets", PromptSetViewSet.as_view(MANY), name="api-prompt-sets"),
     path("prompt-sets/<int:pk>", PromptSetViewSet.as_view(ONE), name="api-prompt-set"),
     path("prompt-sets/<int:prompt_set>/prompts", PromptViewSet.as_view(MANY), name="api-prompts"),
+    path(
+        "prompt-sets/<int:prompt_set>/prompts/preview",
+        PromptViewSet.as_view({"post": "preview"}),
+        name="api-preview-prompts",
+    ),
     path("models", ModelViewSet.as_view(MANY), name="api-models"),
     path("models/<int:pk>", ModelViewSet.as_view(ONE), name="api-model"),
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),

@@ -3,20 +3,25 @@
 from typing import Any
 
 from django.db.models import Count, QuerySet
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_view
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import access
 from accounts.api.jobs import JobViewSet
 from accounts.api.listing import by_choice, by_flag, by_id, by_presence, by_text
-from accounts.api.parsers import JsonLinesParser
+from accounts.api.upload_parsers import FILE_BODIES, FILE_PARSERS, uploaded_files
 from accounts.api.viewsets import ApiViewSet
 from generation import services
+from generation.api.prompt_serializers import (
+    PromptImportQuery,
+    PromptImportSerializer,
+    PromptPreviewQuery,
+    PromptPreviewSerializer,
+)
 from generation.api.serializers import (
     CompletionSerializer,
-    ImportReportSerializer,
     ModelInput,
     ModelSerializer,
     PromptSerializer,
@@ -26,6 +31,7 @@ from generation.api.serializers import (
     SamplingRunSerializer,
 )
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.prompt_import import service as importing
 from generation.services import ArmSpec
 
 
@@ -52,7 +58,7 @@ class PromptViewSet(ApiViewSet):
 
     queryset = Prompt.objects.select_related("prompt_set")
     serializer_class = PromptSerializer
-    parser_classes = [JsonLinesParser]
+    parser_classes = [*FILE_PARSERS, MultiPartParser]
     filters = {"is_sensitive": by_flag("is_sensitive"), "tag": by_text("tags__contains")}
     orderings = ("id",)
 
@@ -65,19 +71,45 @@ class PromptViewSet(ApiViewSet):
 
     @extend_schema(
         operation_id="prompt_sets_prompts_import",
-        request={"application/x-ndjson": OpenApiTypes.STR},
-        responses=ImportReportSerializer,
+        parameters=[PromptImportQuery],
+        request=FILE_BODIES,
+        responses=PromptImportSerializer,
     )
     def create(self, request: Request, prompt_set: int) -> Response:
-        """Import prompts as JSON Lines.
+        """Import prompts.
 
-        `{"messages": […]}` or `{"prompt": "…"}`, with `reference` and `tags` if known. All lines or none; prompts that
-        the set has already are counted and passed over.
+        One file, or several as parts named `file`: all rows or none. Prompts that the set has already are counted and
+        passed over.
         """
-        target = self.parent(PromptSet, prompt_set)
+        target = self._target(prompt_set)
+        report = importing.import_prompts(
+            prompt_set=target, files=uploaded_files(request), **self.read_query(PromptImportQuery)
+        )
+        return Response(PromptImportSerializer(report).data)
+
+    @extend_schema(
+        operation_id="prompt_sets_prompts_preview",
+        parameters=[PromptPreviewQuery],
+        request=FILE_BODIES,
+        responses=PromptPreviewSerializer,
+        filters=False,
+    )
+    def preview(self, request: Request, prompt_set: int) -> Response:
+        """Show what an import would make of the first rows.
+
+        Nothing is stored.
+        """
+        self._target(prompt_set)
+        wanted = self.read_query(PromptPreviewQuery)
+        found = importing.preview_prompts(
+            files=uploaded_files(request), options=wanted["options"], num_rows=wanted["rows"]
+        )
+        return Response(PromptPreviewSerializer(found).data)
+
+    def _target(self, pk: int) -> PromptSet:
+        target: PromptSet = self.parent(PromptSet, pk)
         access.require_manager(self.user, target.workspace)
-        report = services.import_prompts(prompt_set=target, lines=request.data)
-        return Response(ImportReportSerializer(report).data)
+        return target
 
 
 class ModelViewSet(ApiViewSet):

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from annotation.models import Annotator, Campaign, Comparison, Judgment, Slot
-from annotation.pair_import import ImportConflict, PairImport, import_preference_pairs
+from annotation.pair_import import ImportConflict, ImportRefused, PairImport, import_preference_pairs
 from generation.models import Completion, Prompt, PromptSet
-from generation.prompt_lines import ImportRefused
 from tests.factory import Factory
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

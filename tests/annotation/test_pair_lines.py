@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from annotation.pair_lines import PreferencePair, parse_pair, parse_pairs
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed
 
 QUESTION = "\n\nHuman: What is 1 plus 1?\n\nAssistant: "
 USER = {"role": "user", "content": "What is 1 plus 1?"}

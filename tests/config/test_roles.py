@@ -100,6 +100,13 @@ CASES = [
     Case("get", "api-prompt-set", READ, path=of("prompt_set")),
     Case("get", "api-prompts", READ, path=of("prompt_set", "prompt_set")),
     Case("post", "api-prompts", MANAGED_THERE, path=of("prompt_set", "prompt_set"), body=lambda w: '{"prompt": "Hi"}'),
+    Case(
+        "post",
+        "api-preview-prompts",
+        MANAGED_THERE,
+        path=of("prompt_set", "prompt_set"),
+        body=lambda w: '{"prompt": "Hi"}',
+    ),
     Case("get", "api-models", LISTED),
     Case(
         "post", "api-models", MANAGED, body=lambda w: w.body(source="hub", location="meta-llama/Llama-3.2-1B-Instruct")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from accounts.models import Workspace
 from core.models import Job
 from generation import services as generation
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.prompt_lines import NewPrompt
 from tests.factory.columns import job_columns
 from tests.factory.people import People
 
@@ -32,8 +32,8 @@ class Generation(People):
         """New one-turn prompts of the set."""
         numbers = [next(self._numbers) for _ in range(num_prompts)]
         if numbers:
-            lines = [json.dumps({"prompt": f"What is {n} plus 1?", "reference": str(n + 1)}) for n in numbers]
-            generation.import_prompts(prompt_set=prompt_set, lines=lines)
+            asked = [NewPrompt(messages=_asked(f"What is {n} plus 1?"), reference=str(n + 1)) for n in numbers]
+            generation.add_prompts(prompt_set=prompt_set, prompts=asked)
         return list(prompt_set.prompts.order_by("-pk")[:num_prompts])[::-1]
 
     def prompt(self, prompt_set: PromptSet | None = None) -> Prompt:
@@ -117,3 +117,7 @@ class Generation(People):
             finish_reason="stop",
             num_tokens=4,
         )
+
+
+def _asked(question: str) -> list[dict[str, str]]:
+    return [{"role": "user", "content": question}]

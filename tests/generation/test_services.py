@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from django.conf import LazySettings
 from core.urlguard import UrlRefused
 from generation import services
 from generation.models import Completion, LanguageModel, PromptSet, SamplingRun
-from generation.prompt_lines import ImportRefused
+from generation.prompt_lines import NewPrompt
 from generation.services import ArmSpec, ModelRefused, NameTaken, PromptSetRefused, SamplingRefused
 from tests.conftest import Doorbell
 from tests.factory import Factory
@@ -20,8 +19,8 @@ from tests.factory import Factory
 Capture = Callable[..., Any]
 
 
-def lines(*texts: str) -> list[str]:
-    return [json.dumps({"prompt": text}) for text in texts]
+def asked(*texts: str) -> list[NewPrompt]:
+    return [NewPrompt(messages=[{"role": "user", "content": text}]) for text in texts]
 
 
 @pytest.fixture
@@ -50,17 +49,10 @@ def test_a_held_out_fraction_outside_0_to_1_is_refused(factory: Factory, fractio
         services.create_prompt_set(workspace=factory.workspace(), name="Sums", held_out_fraction=fraction)
 
 
-def test_a_malformed_line_imports_nothing(factory: Factory) -> None:
+def test_adding_prompts_twice_adds_nothing(factory: Factory) -> None:
     prompt_set = factory.prompt_set()
-    with pytest.raises(ImportRefused, match="line 2: not valid JSON"):
-        services.import_prompts(prompt_set=prompt_set, lines=[*lines("Hello"), "{"])
-    assert prompt_set.prompts.count() == 0
-
-
-def test_importing_twice_adds_nothing(factory: Factory) -> None:
-    prompt_set = factory.prompt_set()
-    first = services.import_prompts(prompt_set=prompt_set, lines=lines("a", "b", "a"))
-    second = services.import_prompts(prompt_set=prompt_set, lines=lines("b", "c"))
+    first = services.add_prompts(prompt_set=prompt_set, prompts=asked("a", "b", "a"))
+    second = services.add_prompts(prompt_set=prompt_set, prompts=asked("b", "c"))
     assert (first.num_added, first.num_known) == (2, 1)
     assert (second.num_added, second.num_known) == (1, 1)
     assert [prompt.last_turn for prompt in prompt_set.prompts.all()] == ["a", "b", "c"]
@@ -68,7 +60,7 @@ def test_importing_twice_adds_nothing(factory: Factory) -> None:
 
 def test_two_sets_may_hold_the_same_prompt(factory: Factory) -> None:
     reports = [
-        services.import_prompts(prompt_set=factory.prompt_set(workspace=workspace), lines=lines("a"))
+        services.add_prompts(prompt_set=factory.prompt_set(workspace=workspace), prompts=asked("a"))
         for workspace in (factory.workspace(), factory.workspace("Elsewhere"))
     ]
     assert [report.num_added for report in reports] == [1, 1]

@@ -7,9 +7,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Workspace
-from annotation.judgment_import import files, service
+from annotation.judgment_import import service
 from annotation.judgment_import.layouts import TITLES
 from annotation.judgment_import.preview import answer_words
+from core import source_files as files
 from core.errors import ConcordError
 
 NUM_PROBLEMS_SHOWN = 20

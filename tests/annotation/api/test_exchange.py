@@ -15,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
 from rest_framework.test import APIClient
 
-from annotation.api import upload_parsers
+from accounts.api import upload_parsers
 from annotation.models import Campaign, Judgment
 from tests.annotation.judgment_import.sources import lines, llmfao, pair, zipped
 from tests.factory import Factory

@@ -10,8 +10,8 @@ import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from annotation.judgment_import import files
-from annotation.judgment_import.files import SourceFile
+from core import source_files as files
+from core.source_files import SourceFile
 
 
 def as_files(contents: Mapping[str, bytes | str]) -> list[SourceFile]:

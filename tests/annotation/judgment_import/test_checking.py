@@ -11,7 +11,7 @@ from annotation.judgment_import.moments import moment_of
 from annotation.judgment_import.shapes import Shape
 from annotation.judgment_import.votes import LABELS, ImportedReply, ImportedVote
 from annotation.question import Question, demonstration, pairwise, ranking
-from generation.prompt_lines import LineMalformed
+from core.source_rows import LineMalformed
 
 
 def vote(answer: dict[str, Any], texts: str = "ab", **more: Any) -> ImportedVote:

@@ -9,11 +9,11 @@ import pytest
 
 from annotation.judgment_import import layouts
 from annotation.judgment_import.checking import check_vote
-from annotation.judgment_import.files import FileUnreadable
 from annotation.judgment_import.layouts import LayoutUnknown, detect, read_votes
 from annotation.judgment_import.preview import answer_words
 from annotation.judgment_import.votes import ImportedVote
-from generation.prompt_lines import LineMalformed
+from core.source_files import FileUnreadable
+from core.source_rows import LineMalformed
 from tests.annotation.judgment_import.sources import annotation, as_files, lines, llmfao, message, pair, task, tree
 
 PAIRWISE = {"prompt": "Which?", "answer1": "one", "answer2": "two"}

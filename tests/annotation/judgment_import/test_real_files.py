@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from annotation.judgment_import import files
 from annotation.judgment_import.service import JudgmentImport, import_judgments
 from annotation.models import Comparison, Judgment, Slot
+from core import source_files as files
 from tests.factory import Factory
 
 DATA = Path(os.environ.get("CONCORD_TEST_DATA", Path(__file__).resolve().parents[4] / "shared" / "data"))

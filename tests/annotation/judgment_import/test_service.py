@@ -15,9 +15,11 @@ from accounts.models import Workspace
 from annotation.judgment_export.service import export_judgments
 from annotation.judgment_import import service
 from annotation.judgment_import.annotators import AnnotatorTaken
-from annotation.judgment_import.service import JudgmentImport, RowsRefused, import_judgments, preview_judgments
+from annotation.judgment_import.service import JudgmentImport, import_judgments, preview_judgments
 from annotation.judgment_import.targets import ImportConflict
 from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgment, Slot
+from core import row_problems
+from core.row_problems import RowsRefused
 from generation.models import Completion, LanguageModel, Prompt, PromptSet
 from generation.services import ArmSpec, SamplingRefused, start_sampling_run
 from tests.annotation.judgment_import.sources import annotation, as_files, lines, llmfao, pair, table, task
@@ -202,7 +204,7 @@ def test_malformed_rows_are_passed_over_where_that_is_asked_for(factory: Factory
 
 
 def test_the_list_of_problems_ends_but_their_number_does_not(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(service, "MAX_PROBLEMS_KEPT", 3)
+    monkeypatch.setattr(row_problems, "MAX_PROBLEMS_KEPT", 3)
     report = imported(factory, {"a.jsonl": lines([pair()] + [pair(chosen="")] * 9)}, skip_malformed=True)
     assert (report.num_malformed, len(report.problems)) == (9, 3)
 

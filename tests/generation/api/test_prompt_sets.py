@@ -80,41 +80,66 @@ def test_prompts_are_imported_once(factory: Factory, api: Api) -> None:
 
     first, second = post_lines(client, prompt_set, body), post_lines(client, prompt_set, body)
 
-    assert first.json() == {"num_added": 2, "num_known": 0}
-    assert second.json() == {"num_added": 0, "num_known": 2}
+    assert [(report.json()["num_added"], report.json()["num_known"]) for report in (first, second)] == [(2, 0), (0, 2)]
 
 
 def test_a_byte_order_mark_is_no_part_of_the_first_line(factory: Factory, api: Api) -> None:
     response = post_lines(api(factory.alice()), factory.prompt_set(), b'\xef\xbb\xbf{"prompt": "Hello?"}')
 
-    assert response.json() == {"num_added": 1, "num_known": 0}
+    assert response.json()["num_added"] == 1
 
 
 def test_malformed_lines_are_all_named_and_nothing_is_imported(factory: Factory, api: Api) -> None:
     prompt_set = factory.prompt_set()
-    body = b'{"prompt": "Hello?"}\n{"prompt": ""}\nno json\n{"messages": [{"role": "assistant", "content": "Hi"}]}\n'
+    body = b'{"prompt": "Hello?"}\n{"prompt": ""}\nno json\n{"prompt": "\xff"}\n'
 
     response = post_lines(api(factory.alice()), prompt_set, body)
 
-    assert response.status_code == 422
-    assert [row["line"] for row in response.json()["problems"]] == [2, 3, 4]
+    assert (response.status_code, response.json()["type"]) == (422, "urn:concord:rows-refused")
+    assert [row["row"] for row in response.json()["problems"]] == [2, 3, 4]
     assert not prompt_set.prompts.exists()
 
 
-def test_a_line_that_is_no_text_is_named(factory: Factory, api: Api) -> None:
-    prompt_set = factory.prompt_set()
+def test_an_unknown_media_type_is_refused(factory: Factory, api: Api) -> None:
+    poster: Any = api(factory.alice())
 
-    response = post_lines(api(factory.alice()), prompt_set, b'{"prompt": "Hello?"}\n\xff\xfe\n')
-
-    assert response.status_code == 400
-    assert "Line 2 is not UTF-8" in response.json()["detail"]
-    assert not prompt_set.prompts.exists()
-
-
-def test_json_in_place_of_json_lines_is_refused(factory: Factory, api: Api) -> None:
-    response = api(factory.alice()).post(f"{SETS}/{factory.prompt_set().pk}/prompts", {"prompt": "Hello?"})
+    response = poster.generic("POST", f"{SETS}/{factory.prompt_set().pk}/prompts", b"Hello?", content_type="text/plain")
 
     assert response.status_code == 415
+
+
+def test_a_table_is_sent_with_the_names_of_its_columns(factory: Factory, api: Api) -> None:
+    poster: Any = api(factory.alice())
+    address = f"{SETS}/{factory.prompt_set().pk}/prompts"
+    query = "prompt=goal&tags=kind,place&is_sensitive=label&skip_malformed=true"
+    body = b"goal,kind,place,label\nWin,game,park,unsafe\n,,,\n"
+
+    shown = poster.generic("POST", f"{address}/preview?{query.partition('&skip')[0]}", body, content_type="text/csv")
+    report = poster.generic("POST", f"{address}?{query}", body, content_type="text/csv")
+
+    assert [row["problem"] for row in shown.json()["rows"]] == ["", "turn 1 is empty"]
+    assert shown.json()["rows"][0]["prompts"][0]["tags"] == ["game", "park"]
+    assert (report.json()["num_added"], report.json()["num_malformed"]) == (1, 1)
+    assert report.json()["columns"]["is_sensitive"] == "label"
+    assert Prompt.objects.get().is_sensitive
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "kind"),
+    [
+        ("layout=poem", 400, "invalid"),
+        ("colour=red", 400, "invalid"),
+        ("prompt=goal", 422, "columns-unknown"),
+        ("layout=alpaca", 422, "rows-refused"),
+    ],
+)
+def test_what_does_not_fit_the_file_is_told(factory: Factory, api: Api, query: str, status: int, kind: str) -> None:
+    poster: Any = api(factory.alice())
+    address = f"{SETS}/{factory.prompt_set().pk}/prompts?{query}"
+
+    response = poster.generic("POST", address, b'{"prompt": "Hello?"}', content_type="application/x-ndjson")
+
+    assert (response.status_code, response.json()["type"]) == (status, f"urn:concord:{kind}")
 
 
 def test_prompts_are_listed_with_their_split(factory: Factory, api: Api) -> None:

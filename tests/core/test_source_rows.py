@@ -5,10 +5,9 @@ import json
 
 import pytest
 
-from annotation.judgment_import import rows
-from annotation.judgment_import.files import FileUnreadable
-from annotation.judgment_import.rows import read_rows
-from generation.prompt_lines import LineMalformed
+from core import source_rows as rows
+from core.source_files import FileUnreadable
+from core.source_rows import LineMalformed, read_rows
 from tests.annotation.judgment_import.sources import as_files
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from annotation.judgment_import import files
-from annotation.judgment_import.files import FileUnreadable, safe_name
+from core import source_files as files
+from core.source_files import FileUnreadable, safe_name
 from tests.annotation.judgment_import.sources import as_files, zipped
 
 

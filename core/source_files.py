@@ -23,7 +23,7 @@ MIN_ALLOWANCE = 64 * 2**20  # bytes that any file may expand to
 MAX_FILES = 100
 READ_BYTES = 2**20
 GZIP_MAGIC, ZIP_MAGIC = b"\x1f\x8b", b"PK\x03\x04"
-READABLE_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv"}
+READABLE_SUFFIXES = {".jsonl", ".ndjson", ".json", ".csv", ".parquet"}
 
 
 class FileUnreadable(ConcordError):

@@ -1,7 +1,8 @@
-"""Rows of a text file, one at a time: JSON Lines, a JSON array of any length, or CSV with a header.
+"""Rows of a file, one at a time: JSON Lines, a JSON array of any length, CSV with a header, or Parquet.
 
 A row that cannot be read is handed on as a `LineMalformed` with its number; a file that cannot be read any further is a
-`FileUnreadable`. Numbers count lines of JSON Lines, elements of an array, rows below the header of a CSV; from 1.
+`FileUnreadable`. Numbers count lines of JSON Lines, elements of an array, rows below the header of a CSV,
+rows of a Parquet file; from 1.
 """
 
 from __future__ import annotations
@@ -14,13 +15,19 @@ import re
 from collections.abc import Iterator
 from typing import IO, Any
 
-from annotation.judgment_import.files import READ_BYTES, FileUnreadable, SourceFile
-from generation.prompt_lines import LineMalformed, parse_object
+from core.parquet_rows import PARQUET_MAGIC, parquet_rows
+from core.source_files import READ_BYTES, FileUnreadable, SourceFile
 
 MAX_ROW_BYTES = 8 * 2**20
 MAX_DEPTH = 500  # of nested objects; a tree of messages is about ten deep
 BLANKS = re.compile(r"[ \t\r\n]*")
 Row = dict[str, Any]
+
+
+class LineMalformed(ValueError):
+    """One row is not what its layout asks for; the message is the reason."""
+
+
 NumberedRow = tuple[int, Row | LineMalformed]
 
 
@@ -28,6 +35,9 @@ def read_rows(file: SourceFile) -> Iterator[NumberedRow]:
     """Every row with its number. Raises `FileUnreadable`."""
     with file.open() as stream:
         head = stream.read(4096)
+    if head.startswith(PARQUET_MAGIC):
+        yield from ((number, _checked(row)) for number, row in parquet_rows(file))
+        return
     _check_is_text(file.name, head)
     if file.name.lower().endswith(".csv"):
         read = _csv_rows
@@ -46,7 +56,7 @@ def _check_is_text(name: str, head: bytes) -> None:
     if not head.strip():
         raise FileUnreadable(f"{name} is empty.")
     if b"\x00" in head:
-        raise FileUnreadable(f"{name} holds NUL bytes: it is no text. Expected JSON Lines, JSON or CSV in UTF-8.")
+        raise FileUnreadable(f"{name} holds NUL bytes: it is neither JSON, JSON Lines or CSV in UTF-8 nor Parquet.")
 
 
 def _checked(row: Row | LineMalformed) -> Row | LineMalformed:
@@ -84,6 +94,19 @@ def _line_rows(name: str, stream: IO[bytes]) -> Iterator[NumberedRow]:
             yield number, LineMalformed(f"longer than {MAX_ROW_BYTES:,} bytes")
         elif line.strip(codecs.BOM_UTF8 + b" \t\r\n"):
             yield number, _parsed_line(line)
+
+
+def parse_object(line: str) -> Row:
+    """One line as a JSON object. Raises `LineMalformed`."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as error:
+        raise LineMalformed(f"not valid JSON ({error.msg} at character {error.pos + 1})") from None
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, brackets thousands deep
+        raise LineMalformed(f"not valid JSON ({error})") from None
+    if not isinstance(row, dict):
+        raise LineMalformed(f"expected a JSON object, got {type(row).__name__}")
+    return row
 
 
 def _skip_line(stream: IO[bytes], line: bytes) -> None:
