@@ -61,7 +61,7 @@ urlpatterns = [
     path("evaluations/", evaluations.evaluations, name="evaluations"),
     path("evaluations/<int:run_id>/", evaluations.evaluation, name="evaluation"),
     path("evaluations/<int:run_id>/cancel/", evaluations.cancel_evaluation, name="cancel-evaluation"),
-    path("prompt-sets/<int:set_id>/", generation.prompt_set, name="prompt-set"),
+    path("prompt-sets/", include("frontend.prompt_urls")),
     path("models/<int:model_id>/", generation.language_model, name="language-model"),
     path("sampling-runs/<int:run_id>/", generation.sampling_run, name="sampling-run"),
     path("sampling-runs/<int:run_id>/cancel/", generation.cancel_sampling, name="cancel-sampling"),

@@ -9,16 +9,16 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
-from accounts.models import Membership, User, Workspace
+from accounts.models import User, Workspace
 from annotation.judgment_export import service as exporting
 from annotation.judgment_export.schema import FORMATS
 from annotation.judgment_import import service as importing
 from annotation.judgment_import.layouts import TITLES
 from annotation.judgment_import.preview import answer_words
 from annotation.models import Campaign, Slot
-from core import source_files as sources
 from core.errors import NotFound
 from frontend.access import SignedInRequest, is_reader, signed_in
+from frontend.imports import ACCEPTED, managed_workspaces, require_some_workspace, uploaded_files
 
 NUM_PROBLEMS_SHOWN = 50
 FORMAT_NAMES = {"jsonl": "JSON Lines", "csv": "CSV", "parquet": "Parquet"}
@@ -67,8 +67,10 @@ class ExportForm(forms.Form):
 @signed_in
 def import_page(request: SignedInRequest) -> HttpResponse:
     """The form."""
-    _require_some_workspace(request.user)
-    return render(request, "frontend/exchange/import.html", {"form": ImportForm(user=request.user)})
+    require_some_workspace(request.user)
+    return render(
+        request, "frontend/exchange/import.html", {"form": ImportForm(user=request.user), "accepted": ACCEPTED}
+    )
 
 
 @require_POST
@@ -79,7 +81,7 @@ def preview_import(request: SignedInRequest) -> HttpResponse:
     if not form.is_valid():
         return render(request, "frontend/exchange/form_errors.html", {"form": form}, status=422)
     access.require_manager(request.user, form.cleaned_data["workspace"])
-    preview = importing.preview_judgments(files=_files(request), layout=form.cleaned_data["layout"] or None)
+    preview = importing.preview_judgments(files=uploaded_files(request), layout=form.cleaned_data["layout"] or None)
     rows = [(row, [(one, answer_words(one)) for one in row.votes]) for row in preview.rows]
     context = {"preview": preview, "rows": rows, "num_files": len({row.file for row in preview.rows})}
     return render(request, "frontend/exchange/preview.html", context)
@@ -91,11 +93,11 @@ def import_judgments(request: SignedInRequest) -> HttpResponse:
     """Import and show what became of it."""
     form = ImportForm(request.POST, user=request.user)
     if not form.is_valid():
-        return render(request, "frontend/exchange/import.html", {"form": form}, status=422)
+        return render(request, "frontend/exchange/import.html", {"form": form, "accepted": ACCEPTED}, status=422)
     wanted = form.cleaned_data
     access.require_manager(request.user, wanted["workspace"])
     wanted["layout"] = wanted["layout"] or None
-    report = importing.import_judgments(**wanted, files=_files(request), user=request.user)
+    report = importing.import_judgments(**wanted, files=uploaded_files(request), user=request.user)
     context = {"report": report, "problems": report.problems[:NUM_PROBLEMS_SHOWN], "title": TITLES[report.layout]}
     return render(request, "frontend/exchange/report.html", context)
 
@@ -134,21 +136,3 @@ def export_file(request: SignedInRequest) -> HttpResponseBase:
     disposition = str(content_disposition_header(True, export.name))
     headers = {"Content-Disposition": disposition, "Cache-Control": "private, no-store"}
     return StreamingHttpResponse(export.pieces, content_type=export.content_type, headers=headers)
-
-
-def managed_workspaces(user: User) -> Any:
-    """Workspaces that the user manages; an administrator manages all."""
-    if user.is_superuser:
-        return Workspace.objects.all()
-    return Workspace.objects.filter(memberships__user=user, memberships__role=Membership.Role.MANAGER)
-
-
-def _require_some_workspace(user: User) -> None:
-    if not managed_workspaces(user).exists():
-        raise NotFound("There is no workspace into which you may import.")
-
-
-def _files(request: SignedInRequest) -> list[sources.SourceFile]:
-    return sources.from_streams(
-        [(str(part.name), part.file) for part in request.FILES.getlist("files") if part.file is not None]
-    )
