@@ -13,6 +13,10 @@ class ParametersInvalid(EngineError, ValueError):
     """The sampling parameters contradict themselves."""
 
 
+class ParametersUnsupported(EngineError):
+    """This engine or server cannot do what the sampling parameters ask for."""
+
+
 class ConversationsFailed(EngineError):
     """Some conversations could not be sampled; all others were yielded before this was raised.
 
@@ -41,11 +45,23 @@ class MalformedReply(EngineError):
 
 
 class TooFewChoices(EngineError):
-    """A server returned fewer replies than it was asked for."""
+    """A server returned no reply where it was asked for some."""
+
+
+class ChoiceIgnored(EngineError):
+    """A reply is none of the texts that it had to be one of: the server did not hold the model to them."""
 
 
 class RequestRejected(EngineError):
     """A server refused a request for a reason of its own."""
+
+
+class ReplyWithheld(EngineError):
+    """A server's own filter kept the reply back."""
+
+
+class DeadlinePassed(EngineError):
+    """A reply did not come within the time that it was given."""
 
 
 # Nothing can be sampled.

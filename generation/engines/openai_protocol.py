@@ -1,14 +1,20 @@
-"""The OpenAI chat protocol without a network: requests as JSON, replies and refusals as values and named errors."""
+"""The OpenAI protocol without a network: requests as JSON, listings as values, refusals as named errors."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
-from generation.engines.base import Conversation, FinishReason, SampledText, SamplingParameters, storable
+from generation.engines.base import (
+    Conversation,
+    SamplingParameters,
+    storable,
+)
 from generation.engines.errors import (
     AccessDenied,
     ContextOverflow,
@@ -16,13 +22,16 @@ from generation.engines.errors import (
     EndpointUnreachable,
     EngineError,
     MalformedReply,
+    MissingChatTemplate,
     ModelNotServed,
     RequestRejected,
-    TooFewChoices,
 )
+from generation.engines.json_fields import EXCERPT_CHARACTERS, field, optional
+from generation.engines.model_folder import CHAT_TEMPLATE_FIX
 
-_EXCERPT_CHARACTERS = 300
+CHOICE_FIELD = "choice"
 _OVERFLOW_PHRASES = ("context_length_exceeded", "maximum context length", "context length", "max_model_len")
+_FIRST_STRUCTURED_OUTPUTS = (0, 11)  # of vLLM; before, the field was called guided_choice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +41,15 @@ class ServedModel:
     id: str  # the name to ask for
     root: str | None  # the path or hub id behind it, where the server tells
     max_context: int | None  # tokens of prompt and reply together, where the server tells
+    parent: str | None = None  # the model that a LoRA adapter belongs to
+
+
+class ChoiceDialect(Enum):
+    """How a server is asked for a reply that is one of several texts."""
+
+    STRUCTURED = "structured_outputs"  # vLLM from 0.11 on
+    GUIDED = "guided_choice"  # vLLM before
+    SCHEMA = "response_format"  # everybody else: a JSON object with one field, which is taken out again
 
 
 def api_root(base_url: str) -> str:
@@ -42,60 +60,81 @@ def api_root(base_url: str) -> str:
 
 
 def chat_request(
-    model: str, conversation: Conversation, *, num_choices: int, seed: int, parameters: SamplingParameters
+    model: str,
+    conversation: Conversation,
+    *,
+    num_choices: int,
+    parameters: SamplingParameters,
+    dialect: ChoiceDialect = ChoiceDialect.SCHEMA,
 ) -> dict[str, Any]:
-    """The JSON body of a chat completion."""
+    """The JSON body of a chat completion. `dialect` says how to ask for one of `parameters.choices`."""
     body: dict[str, Any] = {
-        "model": model,
+        "model": parameters.adapter or model,  # servers list an adapter as a model
         "messages": [{key: storable(value) for key, value in message.items()} for message in conversation],
         "n": num_choices,
-        "seed": seed,
+        "seed": parameters.seed,
         "temperature": parameters.temperature,
         "top_p": parameters.top_p,
         "max_tokens": parameters.max_new_tokens,
     }
-    return {**body, "stop": list(parameters.stop)} if parameters.stop else body
+    if parameters.stop:
+        body["stop"] = list(parameters.stop)
+    if parameters.num_logprobs:
+        body |= {"logprobs": True, "top_logprobs": parameters.num_logprobs}
+    return {**body, **_structure(parameters, dialect)}
 
 
-def request_seed(seed: int, conversation: Conversation, first_reply: int) -> int:
-    """31 bits that depend on the seed, the conversation and the first reply asked for, and on nothing else."""
-    key = json.dumps([seed, [dict(message) for message in conversation], first_reply], sort_keys=True)
+def _structure(parameters: SamplingParameters, dialect: ChoiceDialect) -> dict[str, Any]:
+    choices = list(parameters.choices)
+    if choices and dialect is ChoiceDialect.STRUCTURED:
+        return {"structured_outputs": {"choice": choices}}
+    if choices and dialect is ChoiceDialect.GUIDED:
+        return {"guided_choice": choices}
+    schema = _choice_schema(choices) if choices else parameters.json_schema
+    if schema is None:
+        return {}
+    named = {"name": "reply", "strict": True, "schema": schema}
+    return {"response_format": {"type": "json_schema", "json_schema": named}}
+
+
+def _choice_schema(choices: Sequence[str]) -> dict[str, Any]:
+    """An object, because OpenAI takes no other schema at the top."""
+    properties = {CHOICE_FIELD: {"type": "string", "enum": list(choices)}}
+    return {"type": "object", "properties": properties, "required": [CHOICE_FIELD], "additionalProperties": False}
+
+
+def request_seed(seed: int, conversation: Conversation) -> int:
+    """31 bits that depend on the seed and the conversation, and on nothing else."""
+    key = json.dumps([seed, [dict(message) for message in conversation], 0], sort_keys=True)
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:4], "big") >> 1
+
+
+def choice_dialect(version: tuple[int, ...] | None) -> ChoiceDialect:
+    """How to ask a server with this version of vLLM, or another server, for one of several texts."""
+    if version is None:
+        return ChoiceDialect.SCHEMA
+    return ChoiceDialect.STRUCTURED if version >= _FIRST_STRUCTURED_OUTPUTS else ChoiceDialect.GUIDED
+
+
+def parse_version(body: object) -> tuple[int, ...]:
+    """The numbers of {"version": "0.32.0.dev1"}: (0, 32, 0). Raises MalformedReply."""
+    numbers = re.match(r"\d+(?:\.\d+)*", field(body, "version", str))
+    if numbers is None:
+        raise MalformedReply(f"a version must start with a number, got {body}"[:EXCERPT_CHARACTERS])
+    return tuple(int(number) for number in numbers[0].split("."))
 
 
 def parse_models(body: object) -> list[ServedModel]:
     """Raises MalformedReply."""
-    entries = _field(body, "data", list)
+    entries = field(body, "data", list)
     return [
         ServedModel(
-            id=_field(entry, "id", str),
-            root=_optional(entry, "root", str),
-            max_context=_optional(entry, "max_model_len", int),
+            id=field(entry, "id", str),
+            root=optional(entry, "root", str),
+            max_context=optional(entry, "max_model_len", int),
+            parent=optional(entry, "parent", str),
         )
         for entry in entries
-    ]
-
-
-def parse_completion(body: object, *, num_choices: int) -> list[SampledText]:
-    """The replies by rising index. Raises MalformedReply, TooFewChoices or RequestRejected."""
-    choices = _field(body, "choices", list)
-    if len(choices) < num_choices:
-        raise TooFewChoices(
-            f"asked for {num_choices} choices, got {len(choices)}: the server may not support n; "
-            "ask for one choice a request instead"
-        )
-    ordered = sorted(choices, key=lambda choice: _field(choice, "index", int))[:num_choices]
-    texts = [_text(choice) for choice in ordered]
-    usage = _optional(body, "usage", dict) or {}
-    counts = _token_counts(ordered, texts, _optional(usage, "completion_tokens", int) or 0)
-    return [
-        SampledText(
-            text=storable(text),
-            finish_reason=_finish_reason(choice),
-            num_prompt_tokens=_optional(usage, "prompt_tokens", int) or 0,
-            num_tokens=count,
-        )
-        for choice, text, count in zip(ordered, texts, counts, strict=True)
     ]
 
 
@@ -112,33 +151,12 @@ def refusal(status: int, text: str, *, model: str, url: str) -> EngineError:
         return EndpointUnreachable(f"{said}; is this the address of an OpenAI-compatible server?")
     if status in (429, 502, 503, 504):
         return EndpointOverloaded(f"{said}; lower the concurrency or try later")
-    if status in (400, 413, 422) and any(phrase in text.lower() for phrase in _OVERFLOW_PHRASES):
+    lowered = text.lower()
+    if status == 400 and "must provide a chat template" in lowered:
+        return MissingChatTemplate(f"{said}; {CHAT_TEMPLATE_FIX}")
+    if status in (400, 413, 422) and any(phrase in lowered for phrase in _OVERFLOW_PHRASES):
         return ContextOverflow(f"{said}; shorten the prompt or lower max_new_tokens")
     return RequestRejected(said)
-
-
-def _text(choice: object) -> str:
-    # Null is what servers send for a reply of which all was thinking: an empty text.
-    return _optional(_field(choice, "message", dict), "content", str) or ""
-
-
-def _finish_reason(choice: object) -> FinishReason:
-    reason = _field(choice, "finish_reason", str)
-    if reason == "stop":
-        return "stop"
-    if reason == "length":
-        return "length"
-    raise RequestRejected(f"the server ended a reply for the reason {reason!r}, expected stop or length")
-
-
-def _token_counts(choices: Sequence[object], texts: Sequence[str], total: int) -> list[int]:
-    """Tokens of each choice: those that vLLM lists on demand, else the total shared out by length of text."""
-    listed = [_optional(choice, "token_ids", list) for choice in choices]
-    if all(tokens is not None for tokens in listed):
-        return [len(tokens or []) for tokens in listed]
-    weights = [max(1, len(text)) for text in texts]
-    ends = [round(total * sum(weights[: place + 1]) / sum(weights)) for place in range(len(weights))]
-    return [end - start for start, end in zip([0, *ends], ends, strict=False)]
 
 
 def _reason(text: str) -> str:
@@ -146,24 +164,9 @@ def _reason(text: str) -> str:
     try:
         body = json.loads(text)
     except ValueError:
-        return text[:_EXCERPT_CHARACTERS] or "nothing"
+        return text[:EXCERPT_CHARACTERS] or "nothing"
     if isinstance(body, Mapping):
         error = body.get("error", body)
         message = error.get("message") or error.get("detail") if isinstance(error, Mapping) else error
-        return str(message or body)[:_EXCERPT_CHARACTERS]
-    return str(body)[:_EXCERPT_CHARACTERS]
-
-
-def _field(value: object, name: str, kind: type[Any]) -> Any:
-    if not isinstance(value, Mapping):
-        raise MalformedReply(f"expected a JSON object with {name}, got {type(value).__name__}")
-    found = value.get(name)
-    if not isinstance(found, kind):
-        raise MalformedReply(f"{name} must be {kind.__name__}, got {str(found)[:_EXCERPT_CHARACTERS]}")
-    return found
-
-
-def _optional(value: object, name: str, kind: type[Any]) -> Any:
-    if isinstance(value, Mapping) and value.get(name) is None:
-        return None
-    return _field(value, name, kind)
+        return str(message or body)[:EXCERPT_CHARACTERS]
+    return str(body)[:EXCERPT_CHARACTERS]

@@ -17,6 +17,8 @@ from torch import Tensor
 from transformers import DynamicCache
 
 EndsReply = Callable[[list[int]], bool]
+AllowedNext = Callable[[list[int]], Sequence[int]]  # (reply so far) → the token ids that may follow
+Record = Callable[[Tensor, Tensor, Tensor], None]  # (rows [R], logits [R, V] after restriction, tokens drawn [R])
 
 
 @torch.inference_mode()
@@ -28,11 +30,14 @@ def sample_tokens(
     temperature: float,
     top_p: float,
     ends_reply: EndsReply,
+    allowed_next: AllowedNext | None = None,
+    record: Record | None = None,
 ) -> list[list[int]]:
     """R lists of at most T new token ids, the K replies to a prompt next to each other.
 
     `uniforms_RT` holds one number in [0, 1) for each token to draw; its T is the longest reply. After every
     token `ends_reply` is asked whether the reply so far has ended; the token that ends it is kept.
+    `allowed_next` leaves only some tokens to draw from, and `record` sees every draw.
     """
     num_rows, max_new_tokens = uniforms_RT.shape
     uniforms_RT = uniforms_RT.to(model.device)
@@ -41,7 +46,11 @@ def sample_tokens(
     rows = torch.arange(num_rows, device=model.device)  # those still in the batch
     logits_RV = step.first()
     for t in range(max_new_tokens):
+        if allowed_next is not None:
+            logits_RV = restrict(logits_RV, [allowed_next(replies[row]) for row in rows.tolist()])
         tokens_R = draw(logits_RV, uniforms_RT[rows, t], temperature=temperature, top_p=top_p)
+        if record is not None:
+            record(rows, logits_RV, tokens_R)
         kept = []
         for place, (row, token) in enumerate(zip(rows.tolist(), tokens_R.tolist(), strict=True)):
             replies[row].append(token)
@@ -71,6 +80,15 @@ def draw(logits_RV: Tensor, uniforms_R: Tensor, *, temperature: float, top_p: fl
     before_RV = sorted_RV.cumsum(dim=-1) - sorted_RV
     places_R = _invert(sorted_RV.where(before_RV < top_p, 0.0), uniforms_R)
     return order_RV.gather(-1, places_R[:, None])[:, 0]
+
+
+def restrict(logits_RV: Tensor, allowed: Sequence[Sequence[int]]) -> Tensor:
+    """The logits [R, V], −∞ wherever a token is not among the R allowed ones of its row."""
+    restricted_RV = torch.full_like(logits_RV, -torch.inf)
+    for row, tokens in enumerate(allowed):
+        places = torch.tensor(tokens, device=logits_RV.device)
+        restricted_RV[row, places] = logits_RV[row, places]
+    return restricted_RV
 
 
 def _invert(weights_RV: Tensor, uniforms_R: Tensor) -> Tensor:

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from generation.engines.base import Conversation, SampledText, SamplingParameters, check_num_completions, storable
+from generation.engines.base import (
+    Conversation,
+    SampledText,
+    SamplingParameters,
+    TokenLogprob,
+    check_num_completions,
+    check_seeds,
+    storable,
+)
 from generation.engines.errors import (
     ContextOverflow,
     ConversationRefused,
@@ -17,8 +26,11 @@ from generation.engines.errors import (
     EngineError,
     MissingChatTemplate,
     ModelFolderInvalid,
+    ParametersInvalid,
+    ParametersUnsupported,
 )
 from generation.engines.model_folder import CHAT_TEMPLATE_FIX, check_model_folder, looks_like_path
+from generation.engines.token_choices import ChoiceTree
 
 DEFAULT_BATCH_TOKENS = 16_384  # rows × (longest prompt + reply) of one batch: bounds the memory of the cache
 _MAX_TOKENS_PER_CHARACTER = 4  # byte-level tokenizers may cut a character into its UTF-8 bytes
@@ -31,6 +43,7 @@ class _Prepared:
     index: int
     tokens: list[int]
     draws_key: bytes  # the same for the same conversation, whatever surrounds it
+    seed: int
 
 
 class TransformersEngine:
@@ -51,6 +64,7 @@ class TransformersEngine:
         self._batch_tokens = batch_tokens
         self._context_length = getattr(model.config.get_text_config(), "max_position_embeddings", None)
         self._end_tokens = _end_tokens(model, tokenizer)
+        self._revision = _revision(model, name)
 
     @classmethod
     def load(
@@ -67,11 +81,20 @@ class TransformersEngine:
         return cls(loaded, tokenizer, batch_tokens=batch_tokens, name=model)
 
     def sample(
-        self, conversations: Sequence[Conversation], *, num_completions: int, parameters: SamplingParameters
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        num_completions: int,
+        parameters: SamplingParameters,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, list[SampledText]]]:
-        """See `Engine.sample`. Short prompts come first."""
+        """See `Engine.sample`. Short prompts come first. Raises ParametersUnsupported for schemas and adapters."""
         check_num_completions(num_completions)
-        prepared, failures = self._prepare(conversations, parameters.max_new_tokens)
+        check_seeds(seeds, len(conversations))
+        _check_supported(parameters)
+        prepared, failures = self._prepare(
+            conversations, parameters.max_new_tokens, seeds or [parameters.seed] * len(conversations)
+        )
         for batch in self._batches(prepared, num_completions, parameters.max_new_tokens):
             yield from self._sample_batch(batch, num_completions, parameters)
         if failures:
@@ -82,7 +105,7 @@ class TransformersEngine:
         self._model = self._tokenizer = None
 
     def _prepare(
-        self, conversations: Sequence[Conversation], max_new_tokens: int
+        self, conversations: Sequence[Conversation], max_new_tokens: int, seeds: Sequence[int]
     ) -> tuple[list[_Prepared], dict[int, EngineError]]:
         prepared: list[_Prepared] = []
         failures: dict[int, EngineError] = {}
@@ -96,7 +119,7 @@ class TransformersEngine:
                 continue
             key = hashlib.sha256(f"{repeats[text]}\n{text}".encode("utf-8", "backslashreplace")).digest()
             repeats[text] += 1
-            prepared.append(_Prepared(index=index, tokens=tokens, draws_key=key))
+            prepared.append(_Prepared(index=index, tokens=tokens, draws_key=key, seed=seeds[index]))
         return prepared, failures
 
     def _render(self, conversation: Conversation) -> str:
@@ -138,18 +161,47 @@ class TransformersEngine:
         import torch
 
         from generation.engines.sampling_loop import sample_tokens
+        from generation.engines.token_logprobs import LogprobRecorder
 
+        started = time.monotonic()
+        num_rows, num_top = len(batch) * num_completions, parameters.num_logprobs
+        recorder = LogprobRecorder(num_rows, num_top=num_top, token_text=self._token_text) if num_top else None
         replies = sample_tokens(
             self._model,
             [item.tokens for item in batch],
-            torch.from_numpy(_uniforms(batch, num_completions, parameters)),
+            torch.from_numpy(_uniforms(batch, num_completions, parameters.max_new_tokens)),
             temperature=parameters.temperature,
             top_p=parameters.top_p,
             ends_reply=lambda tokens: self._ends(tokens, parameters.stop),
+            allowed_next=self._choice_tree(parameters).next if parameters.choices else None,
+            record=recorder,
         )
+        latency_ms = (time.monotonic() - started) * 1000
         for number, item in enumerate(batch):
-            own = replies[number * num_completions : (number + 1) * num_completions]
-            yield item.index, [self._sampled_text(tokens, item, parameters.stop) for tokens in own]
+            rows = range(number * num_completions, (number + 1) * num_completions)
+            texts = [self._sampled_text(replies[row], item, parameters.stop) for row in rows]
+            logprobs: list[list[TokenLogprob]] = [recorder.rows[row] if recorder else [] for row in rows]
+            yield (
+                item.index,
+                [
+                    replace(text, logprobs=tuple(own), latency_ms=latency_ms, model_revision=self._revision)
+                    for text, own in zip(texts, logprobs, strict=True)
+                ],
+            )
+
+    def _choice_tree(self, parameters: SamplingParameters) -> ChoiceTree:
+        """Raises ParametersInvalid where a choice would not fit `max_new_tokens`."""
+        encoded = [self._tokenizer(text, add_special_tokens=False)["input_ids"] for text in parameters.choices]
+        tree = ChoiceTree(encoded, end_tokens=sorted(self._end_tokens))
+        if tree.longest > parameters.max_new_tokens:
+            raise ParametersInvalid(
+                f"the longest choice and its end have {tree.longest} tokens, max_new_tokens is "
+                f"{parameters.max_new_tokens}: raise it"
+            )
+        return tree
+
+    def _token_text(self, token: int) -> str:
+        return str(self._tokenizer.decode([token]))
 
     def _ends(self, tokens: list[int], stop: tuple[str, ...]) -> bool:
         if tokens[-1] in self._end_tokens:
@@ -179,12 +231,33 @@ def _cut(text: str, stop: tuple[str, ...]) -> tuple[str, bool]:
     return (text[: min(places)], True) if places else (text, False)
 
 
-def _uniforms(batch: Sequence[_Prepared], num_completions: int, parameters: SamplingParameters) -> Any:
+def _check_supported(parameters: SamplingParameters) -> None:
+    if parameters.json_schema is not None:
+        raise ParametersUnsupported(
+            "this process cannot hold a model to a JSON schema: serve the model (manage.py serve_model), "
+            "or leave the schema out and read what it says"
+        )
+    if parameters.adapter:
+        raise ParametersUnsupported(f"adapters ({parameters.adapter}) are spoken with through a vLLM server only")
+    if parameters.choices and parameters.stop:
+        raise ParametersUnsupported("a reply that is one of several texts ends by itself: leave stop out")
+
+
+def _revision(model: Any, name: str) -> str:
+    """The commit of a hub model, the sum of a checkpoint's manifest, or nothing."""
+    commit = getattr(model.config, "_commit_hash", None)
+    manifest = Path(name) / "manifest.json"
+    if commit is None and manifest.is_file():
+        return f"manifest {hashlib.sha256(manifest.read_bytes()).hexdigest()}"
+    return str(commit or "")
+
+
+def _uniforms(batch: Sequence[_Prepared], num_completions: int, max_new_tokens: int) -> Any:
     """Numbers in [0, 1), one for each token to draw: [conversations × num_completions, max_new_tokens]."""
     import numpy as np
 
-    shape = (num_completions, parameters.max_new_tokens)
-    seeds = ([parameters.seed, int.from_bytes(item.draws_key, "big")] for item in batch)
+    shape = (num_completions, max_new_tokens)
+    seeds = ([item.seed, int.from_bytes(item.draws_key, "big")] for item in batch)
     return np.concatenate([np.random.default_rng(seed).random(shape) for seed in seeds])
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from generation.engines.base import SamplingParameters, storable
+from generation.engines.base import SamplingParameters, check_seeds, storable
 from generation.engines.errors import EngineError, ParametersInvalid
 
 
@@ -21,12 +21,30 @@ from generation.engines.errors import EngineError, ParametersInvalid
         ("seed", 2**63),
         ("stop", "END"),
         ("stop", ("END", "")),
+        ("choices", "AB"),
+        ("choices", ("A", "")),
+        ("choices", ("A", "A")),
+        ("num_logprobs", -1),
+        ("num_logprobs", 21),
     ],
 )
 def test_parameters_that_make_no_sense_are_refused_by_name(field: str, value: Any) -> None:
     with pytest.raises(ParametersInvalid, match=field) as refused:
         SamplingParameters(**{field: value})
     assert isinstance(refused.value, EngineError)
+
+
+def test_a_list_of_choices_and_a_schema_exclude_each_other() -> None:
+    with pytest.raises(ParametersInvalid, match="exclude each other"):
+        SamplingParameters(choices=("A", "B"), json_schema={"type": "object"})
+
+
+@pytest.mark.parametrize(("seeds", "message"), [([1], "got 1 for 2"), ([1, -1], "got -1"), ([1, 2**63], "lie in 0")])
+def test_seeds_that_do_not_fit_are_refused(seeds: list[int], message: str) -> None:
+    with pytest.raises(ParametersInvalid, match=message):
+        check_seeds(seeds, 2)
+    check_seeds(None, 2)
+    check_seeds([0, 2**63 - 1], 2)
 
 
 def test_the_limits_themselves_are_allowed() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import count
 from typing import Any
 
@@ -17,7 +17,9 @@ from generation.engines.errors import (
     EndpointUnreachable,
     EngineError,
     MalformedReply,
+    MissingChatTemplate,
     ModelNotServed,
+    ReplyWithheld,
     RequestRejected,
     TooFewChoices,
 )
@@ -36,11 +38,18 @@ def says(text: str) -> Conversation:
     return [{"role": "user", "content": text}]
 
 
-def sample(url: str, *texts: str, num_completions: int = 2, **options: Any) -> dict[int, list[SampledText]]:
+def sample(
+    url: str,
+    *texts: str,
+    num_completions: int = 2,
+    parameters: SamplingParameters = PARAMETERS,
+    seeds: Sequence[int] | None = None,
+    **options: Any,
+) -> dict[int, list[SampledText]]:
     engine = OpenAIEngine(url, "tiny", **{"retries": AT_ONCE, **options})
     try:
         conversations = [says(text) for text in texts]
-        return dict(engine.sample(conversations, num_completions=num_completions, parameters=PARAMETERS))
+        return dict(engine.sample(conversations, num_completions=num_completions, parameters=parameters, seeds=seeds))
     finally:
         engine.close()
 
@@ -114,6 +123,28 @@ def test_replies_can_be_asked_for_one_at_a_time() -> None:
     assert len({body["seed"] for body in server.requests}) == 3
 
 
+def test_a_server_that_gives_one_reply_a_request_is_asked_again_and_then_one_by_one() -> None:
+    def one(path: str, body: dict[str, Any]) -> Reply:
+        return completion(f"{body['messages'][-1]['content']} {body['seed']}")
+
+    with chat_server(one) as server:
+        replies = sample(server.url, "a", "b", num_completions=3, seeds=[40, 50], concurrency=1)
+    assert [[reply.text for reply in replies[index]] for index in (0, 1)] == [
+        ["a 40", "a 41", "a 42"],
+        ["b 50", "b 51", "b 52"],
+    ]
+    assert [body["n"] for body in server.requests] == [3, 1, 1, 1, 1, 1]
+
+
+def test_what_the_server_says_it_is_and_how_long_it_took_are_reported() -> None:
+    reply = completion("a", "b")
+    reply.body.update(model="tiny-v2", system_fingerprint="build-7")
+    with chat_server(always(reply)) as server:
+        first, second = sample(server.url, "x")[0]
+    assert first.model_revision == second.model_revision == "tiny-v2 build-7"
+    assert first.latency_ms == second.latency_ms > 0
+
+
 def test_tokens_and_the_reason_for_ending_are_reported() -> None:
     with chat_server(always(completion("abc", "a", finish_reason="length", tokens=8))) as server:
         long, short = sample(server.url, "x")[0]
@@ -178,6 +209,11 @@ def test_what_may_pass_is_tried_again(passing: Reply) -> None:
         (Reply(status=307, headers={"Location": "http://10.0.0.1/"}), EndpointUnreachable, "not followed"),
         (Reply(status=429, body={"error": "busy"}), EndpointOverloaded, "429: busy"),
         (Reply(status=503, body=b"<html>"), EndpointOverloaded, "503: <html>"),
+        (
+            Reply(status=400, body={"error": {"message": "…, so you must provide a chat template if …"}}),
+            MissingChatTemplate,
+            "use the model's instruction-tuned variant",
+        ),
     ],
 )
 def test_an_endpoint_that_cannot_serve_ends_the_sampling(reply: Reply, error: type[EngineError], message: str) -> None:
@@ -199,8 +235,13 @@ def test_an_endpoint_that_cannot_serve_ends_the_sampling(reply: Reply, error: ty
         (Reply(body=b"{half"), MalformedReply, "not JSON: '{half'"),
         (Reply(body={"id": 3}), MalformedReply, "choices must be list, got None"),
         (Reply(body={"choices": ["x", "y"]}), MalformedReply, "with index, got str"),
-        (completion("only one"), TooFewChoices, "asked for 2 choices, got 1"),
-        (completion("a", "b", finish_reason="content_filter"), RequestRejected, "'content_filter'"),
+        (completion(), TooFewChoices, "asked for 2 choices, got none"),
+        (completion("a", "b", finish_reason="content_filter"), ReplyWithheld, "content filter"),
+        (completion("a", "b", finish_reason="bored"), RequestRejected, "'bored'"),
+        (Reply(body={"choices": [{"index": 0}, {"index": 1}]}), MalformedReply, "message must be dict, got None"),
+        (Reply(body=b"[" * 100_000), MalformedReply, "not JSON"),
+        (completion("a", "b", tokens=-3), MalformedReply, "completion_tokens must be a number of tokens, got -3"),
+        (completion("a", "b", prompt_tokens=2**40), MalformedReply, "prompt_tokens must be a number of tokens"),
     ],
 )
 def test_one_failed_conversation_does_not_stop_the_others(reply: Reply, error: type[EngineError], message: str) -> None:

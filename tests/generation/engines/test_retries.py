@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from generation.engines.errors import EndpointOverloaded
-from generation.engines.retries import RetryPolicy, TryAgain, parse_retry_after
+from generation.engines.retries import Pause, RetryPolicy, TryAgain, parse_retry_after
 
 POLICY = RetryPolicy(max_attempts=4, first_delay=1.0, max_delay=10.0)
 
@@ -35,10 +35,25 @@ def test_the_waits_double_and_are_spread() -> None:
         assert len(set(delays)) > 1
 
 
-def test_a_longer_retry_after_is_kept_to_up_to_the_limit() -> None:
+def test_a_longer_retry_after_is_kept_to() -> None:
     assert POLICY.delay(1, 7.0) == 7.0
-    assert POLICY.delay(1, 3600.0) == 10.0
+    assert POLICY.delay(1, 100.0) == 100.0
     assert POLICY.delay(3, 0.1) >= 2.0
+
+
+def test_a_server_that_wants_to_be_left_alone_for_hours_is_given_up_at_once() -> None:
+    waits: list[float] = []
+    with pytest.raises(EndpointOverloaded, match="busy"):
+        POLICY.call(lambda: fail(retry_after=3600.0), sleep=waits.append)
+    assert waits == []
+
+
+def test_a_pause_is_as_long_as_the_longest_that_was_asked_for() -> None:
+    pause = Pause()
+    assert pause.remaining() == 0.0
+    pause.extend(1000.0)
+    pause.extend(10.0)
+    assert 900.0 < pause.remaining() <= 1000.0
 
 
 def test_a_policy_without_attempts_is_refused() -> None:

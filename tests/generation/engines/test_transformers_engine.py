@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from hashlib import sha256
+from math import exp
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from generation.engines.errors import (
     MissingChatTemplate,
     ModelFolderInvalid,
     ParametersInvalid,
+    ParametersUnsupported,
 )
 from generation.engines.transformers_engine import TransformersEngine
 from tests.generation.engines.draining import drain
@@ -208,3 +211,74 @@ def test_importing_the_engines_does_not_import_torch() -> None:
     )
     code = f"import sys, {modules}; sys.exit(bool({{'torch', 'transformers', 'django'}} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_conversation_with_the_same_seed_of_its_own_gets_the_same_replies(engine: TransformersEngine) -> None:
+    seeded = dict(engine.sample(CONVERSATIONS[:2], num_completions=2, parameters=PARAMETERS, seeds=[5, 6]))
+    swapped = dict(engine.sample(CONVERSATIONS[1::-1], num_completions=2, parameters=PARAMETERS, seeds=[6, 5]))
+    assert (seeded[0], seeded[1]) == (swapped[1], swapped[0])
+    assert seeded[0] != sample(engine, CONVERSATIONS[:1], num_completions=2)[0]
+
+
+def test_log_probabilities_are_those_of_the_model(engine: TransformersEngine, model: Any, tokenizer: Any) -> None:
+    import torch
+
+    parameters = SamplingParameters(max_new_tokens=5, seed=3, temperature=0.5, top_p=0.9, num_logprobs=4)
+    (reply,) = sample(engine, CONVERSATIONS[:1], num_completions=1, parameters=parameters)[0]
+    text = tokenizer.apply_chat_template(CONVERSATIONS[0], tokenize=False, add_generation_prompt=True)
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert len(reply.logprobs) == reply.num_tokens == 5
+    for drawn in reply.logprobs:
+        with torch.inference_mode():
+            expected = model(input_ids=torch.tensor([tokens])).logits[0, -1].log_softmax(-1)
+        same = [token for token in expected.argsort(descending=True) if tokenizer.decode([token]) == drawn.token]
+        token = min(same, key=lambda token: abs(float(expected[token]) - drawn.logprob))
+        assert drawn.logprob == pytest.approx(float(expected[token]), abs=1e-4)
+        assert max(drawn.top.values()) == pytest.approx(float(expected.max()), abs=1e-4)
+        assert drawn.token in drawn.top
+        tokens.append(int(token))
+
+
+def test_a_reply_can_be_held_to_one_of_several_texts(engine: TransformersEngine) -> None:
+    parameters = SamplingParameters(choices=("cat", "cats", "a dog"), max_new_tokens=10, num_logprobs=3)
+    replies = [
+        reply
+        for own in sample(engine, CONVERSATIONS, num_completions=20, parameters=parameters).values()
+        for reply in own
+    ]
+    assert {reply.text for reply in replies} == {"cat", "cats", "a dog"}
+    assert {reply.finish_reason for reply in replies} == {"stop"}
+    first = replies[0].logprobs[0]  # among the first tokens of the choices alone
+    assert sum(exp(logprob) for logprob in first.top.values()) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_the_likeliest_choice_is_taken_at_temperature_0(engine: TransformersEngine) -> None:
+    parameters = SamplingParameters(choices=("A", "B"), temperature=0, max_new_tokens=4, num_logprobs=2)
+    for (reply,) in sample(engine, CONVERSATIONS, num_completions=1, parameters=parameters).values():
+        top = reply.logprobs[0].top
+        assert set(top) == {"A", "B"}
+        assert reply.text == max(top, key=lambda token: top[token])
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        (SamplingParameters(json_schema={"type": "object"}), ParametersUnsupported, "serve_model"),
+        (SamplingParameters(adapter="polite"), ParametersUnsupported, "polite"),
+        (SamplingParameters(choices=("A",), stop=("B",)), ParametersUnsupported, "leave stop out"),
+        (SamplingParameters(choices=("a dog and a cat",), max_new_tokens=1), ParametersInvalid, "raise it"),
+    ],
+)
+def test_what_this_process_cannot_do_is_said(
+    engine: TransformersEngine, parameters: SamplingParameters, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        sample(engine, CONVERSATIONS, parameters=parameters)
+
+
+def test_the_revision_of_a_checkpoint_is_the_sum_of_its_manifest(tmp_path: Path, model: Any, tokenizer: Any) -> None:
+    save(tmp_path, model, tokenizer)
+    (tmp_path / "manifest.json").write_text("{}")
+    loaded = TransformersEngine.load(str(tmp_path))
+    (reply,) = sample(loaded, CONVERSATIONS[:1], num_completions=1)[0]
+    assert reply.model_revision == f"manifest {sha256(b'{}').hexdigest()}"
