@@ -21,6 +21,7 @@ from annotation.campaign_report import HardItem, dashboard
 from annotation.consensus import newest_run
 from annotation.models import Annotator, Campaign, Comparison, Consensus, Judgment, Slot
 from annotation.question import Question
+from annotation.text_lengths import lengths_of
 from core.errors import ConcordError
 
 PURPOSE = Slot.Purpose.ADJUDICATION
@@ -102,10 +103,22 @@ def take(*, comparison: Comparison, annotator: Annotator, now: datetime | None =
     return slot
 
 
+def held_by(*, comparison: Comparison, annotator: Annotator) -> Slot:
+    """The slot that the annotator has taken. Raises `AdjudicationRefused` if there is none."""
+    slot: Slot | None = comparison.slots.filter(annotator=annotator, purpose=PURPOSE, withdrawn_at=None).first()
+    if slot is None:
+        raise AdjudicationRefused("You have not taken this comparison; take it first.")
+    return slot
+
+
 def decide(*, slot: Slot, annotator: Annotator, token: str, answer: dict[str, Any], idempotency_key: str) -> Judgment:
     """Store the decision; `answer` speaks of completions, not of places. Sent twice, it is stored once."""
     with transaction.atomic():
-        held = Slot.objects.select_for_update(of=("self",)).select_related("campaign", "comparison").get(pk=slot.pk)
+        held = (
+            Slot.objects.select_for_update(of=("self",))
+            .select_related("campaign", "comparison__campaign")
+            .get(pk=slot.pk)
+        )
         known: Judgment | None = held.judgments.filter(annotator=annotator, idempotency_key=idempotency_key).first()
         if known is not None:
             return known
@@ -116,7 +129,7 @@ def decide(*, slot: Slot, annotator: Annotator, token: str, answer: dict[str, An
             comparison=held.comparison,
             annotator=annotator,
             purpose=PURPOSE,
-            answer=_checked(answer, held.campaign, held.comparison),
+            answer=checked_answer(answer, held.comparison),
             display_order=held.display_order,
             question_version=held.question_version,
             guideline_version=held.campaign.guideline_version,
@@ -141,20 +154,32 @@ def reopen(*, comparison: Comparison) -> bool:
 
 
 def order_question(question: Question) -> Question:
-    """The same question about the order alone: an adjudicator decides that, and may say why."""
-    if question.kind == "rating":
-        return replace(question, aspects=(), asks_safety=False, flags=(), reasons=(), rationale="optional")
+    """The same question about the order: an adjudicator decides that, and may say why and mark passages."""
+    kept_points = question.rating_points if question.kind == "rating" else 0
     return replace(
         question,
-        rating_points=0,
+        rating_points=kept_points,
         aspects=(),
         asks_safety=False,
         flags=(),
         reasons=(),
         rationale="optional",
-        asks_spans=False,
         asks_edit=False,
     )
+
+
+def checked_answer(answer: dict[str, Any], comparison: Comparison) -> dict[str, Any]:
+    """The canonical form of an answer about completions, of adjudicators and for gold. Raises `DecisionRefused`."""
+    try:
+        parsed = answers.parse_answer(
+            answer,
+            question=order_question(Question.from_json(comparison.campaign.question)),
+            num_completions=comparison.num_completions,
+            texts_lengths=lengths_of(comparison) if answer.get("spans") else None,
+        )
+    except answers.AnswerRefused as error:
+        raise DecisionRefused(f"{str(error)[:1].upper()}{str(error)[1:]}.", rule=error.rule) from error
+    return parsed.to_json()
 
 
 def _check_free(slot: Slot, annotator: Annotator, now: datetime) -> None:
@@ -165,15 +190,6 @@ def _check_free(slot: Slot, annotator: Annotator, now: datetime) -> None:
     if slot.leased_until is not None and slot.leased_until >= now:
         raise AdjudicationRefused(f"{slot.annotator} decides it at the moment, until {slot.leased_until:%H:%M} UTC.")
     slot.delete()
-
-
-def _checked(answer: dict[str, Any], campaign: Campaign, comparison: Comparison) -> dict[str, Any]:
-    question = order_question(Question.from_json(campaign.question))
-    try:
-        parsed = answers.parse_answer(answer, question=question, num_completions=comparison.num_completions)
-    except answers.AnswerRefused as error:
-        raise DecisionRefused(f"{str(error)[:1].upper()}{str(error)[1:]}.", rule=error.rule) from error
-    return parsed.to_json()
 
 
 def _posterior_entropies(campaign: Campaign, comparisons: Sequence[int]) -> dict[int, float]:

@@ -1,9 +1,12 @@
 """Gold items: comparisons whose answer is known, and what they say of an annotator."""
 
+import json
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count
+from django.db.models import Count, F, Min
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from annotation import quality_pauses
@@ -54,6 +57,8 @@ def promote(
 
 def demote(*, comparison: Comparison) -> None:
     """Make a gold item an ordinary comparison again; what was withdrawn for it is wanted again."""
+    if comparison.gold is None:
+        return
     comparison.gold, comparison.is_qualification, comparison.gold_note = None, False, ""
     comparison.save(update_fields=["gold", "gold_note", "is_qualification"])
     comparison.slots.filter(judged_at=None, purpose=Slot.Purpose.MAIN).update(withdrawn_at=None)
@@ -61,18 +66,26 @@ def demote(*, comparison: Comparison) -> None:
 
 def promote_unanimous(*, campaign: Campaign, min_judgments: int = 3, limit: int = 50) -> int:
     """Promote comparisons about which several annotators said the same, no ties; returns how many."""
+    tiers = KeyTextTransform("tiers", "judgments__answer")
     judged = campaign.comparisons.filter(gold__isnull=True, judgments__is_current=True, judgments__purpose="main")
+    agreed = judged.annotate(
+        num_judgments=Count("judgments"), num_orders=Count(tiers), num_different=Count(tiers, distinct=True)
+    ).filter(num_judgments__gte=min_judgments, num_orders=F("num_judgments"), num_different=1)
     promoted = 0
-    for comparison in judged.annotate(num_judgments=Count("judgments")).filter(num_judgments__gte=min_judgments):
-        answers = (
-            Judgment.objects.current().filter(comparison=comparison, purpose="main").values_list("answer", flat=True)
-        )
-        tiers = [answer.get("tiers") for answer in answers]
-        is_strict = bool(tiers[0]) and all(len(tier) == 1 for tier in tiers[0])
-        if promoted < limit and is_strict and all(said == tiers[0] for said in tiers):
-            promote(comparison=comparison, answer={"tiers": tiers[0]}, note=f"{len(tiers)} annotators agreed on it.")
-            promoted += 1
+    for comparison, said, number in _strict(agreed.annotate(said=Min(tiers)).order_by("pk")):
+        if promoted == limit:
+            break
+        promote(comparison=comparison, answer={"tiers": said}, note=f"{number} annotators agreed on it.")
+        promoted += 1
     return promoted
+
+
+def _strict(agreed: Iterable[Any]) -> Iterator[tuple[Comparison, list[list[int]], int]]:
+    """Those without a tie: comparison, order, number of judgments."""
+    for comparison in agreed:
+        said = json.loads(comparison.said)
+        if said and all(len(tier) == 1 for tier in said):
+            yield comparison, said, comparison.num_judgments
 
 
 def score_of(campaign: Campaign, annotator: Annotator, *purposes: str) -> GoldScore:

@@ -63,13 +63,22 @@ def _reason(work: AnnotatorWork) -> str:
     )
 
 
+def resolve(alert: Alert) -> None:
+    """Note that a manager has seen it; it is raised again only if there is something new to say."""
+    Alert.objects.filter(pk=alert.pk, resolved_at=None).update(resolved_at=timezone.now())
+
+
 def uphold_pause(*, enrolment: Enrolment, answer: str = "") -> None:
-    """Keep a pause that was disputed: the answer is added to the reason, and the dispute's alert is resolved."""
+    """Keep a pause that was disputed: the answer is added to the reason, and the dispute's alert is resolved.
+
+    Raises `DisputeRefused` if the annotator is not paused.
+    """
     answer = answer.strip()[:MAX_ANSWER]
     reason = f"{enrolment.pause_reason}. The manager has read what you wrote: {answer}" if answer else ""
     with transaction.atomic():
         changes = {"disputed_at": None, "dispute": "", **({"pause_reason": reason} if reason else {})}
-        Enrolment.objects.filter(pk=enrolment.pk, is_active=False).update(**changes)
+        if not Enrolment.objects.filter(pk=enrolment.pk, is_active=False).update(**changes):
+            raise quality_pauses.DisputeRefused(f"{enrolment.annotator} is not paused: there is nothing to uphold.")
         Alert.objects.filter(
             campaign=enrolment.campaign_id, annotator=enrolment.annotator_id, kind="dispute", resolved_at=None
         ).update(resolved_at=timezone.now())

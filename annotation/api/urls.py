@@ -12,9 +12,25 @@ from annotation.api.campaign_views import (
     JudgmentViewSet,
 )
 from annotation.api.dataset_views import DatasetViewSet, PairImportViewSet
+from annotation.api.decision_views import (
+    AdjudicationQueueViewSet,
+    AdjudicationViewSet,
+    DecisionViewSet,
+    GoldCandidateViewSet,
+    GoldItemViewSet,
+    GoldViewSet,
+)
 from annotation.api.exchange_views import JudgmentExportViewSet, JudgmentImportViewSet
 from annotation.api.labeling_actions import OwnJudgmentViewSet, OwnPlaceViewSet, SlotActionViewSet
 from annotation.api.labeling_views import LabelingCampaignViewSet, NextTaskViewSet, SlotViewSet
+from annotation.api.quality_views import (
+    AlertViewSet,
+    AnnotatorStatisticsViewSet,
+    ConsensusRunViewSet,
+    ConsensusViewSet,
+    DisputeViewSet,
+    PauseViewSet,
+)
 from annotation.api.settings_views import CampaignSettingsViewSet
 
 urlpatterns = [
@@ -48,6 +64,52 @@ urlpatterns = [
     path("campaigns/<int:campaign>/judgments", JudgmentViewSet.as_view(LIST), name="api-judgments"),
     path("campaigns/<int:pk>/agreement", CampaignViewSet.as_view({"get": "agreement"}), name="api-agreement"),
     path(
+        "campaigns/<int:campaign>/annotator-statistics",
+        AnnotatorStatisticsViewSet.as_view(LIST),
+        name="api-annotator-statistics",
+    ),
+    path("campaigns/<int:campaign>/alerts", AlertViewSet.as_view(LIST), name="api-alerts"),
+    path(
+        "campaigns/<int:campaign>/alerts/<int:pk>/resolve",
+        AlertViewSet.as_view({"post": "resolve"}),
+        name="api-resolve-alert",
+    ),
+    path("campaigns/<int:campaign>/pauses", PauseViewSet.as_view(LIST), name="api-pauses"),
+    *(
+        path(
+            f"campaigns/<int:campaign>/annotators/<int:annotator>/{action}",
+            PauseViewSet.as_view({"post": action}),
+            name=f"api-{action}-annotator",
+        )
+        for action in ("pause", "resume", "uphold")
+    ),
+    path(
+        "campaigns/<int:campaign>/adjudication", AdjudicationQueueViewSet.as_view(LIST), name="api-adjudication-queue"
+    ),
+    path("campaigns/<int:campaign>/decisions", DecisionViewSet.as_view(LIST), name="api-decisions"),
+    path("campaigns/<int:campaign>/gold", GoldItemViewSet.as_view(LIST), name="api-gold-items"),
+    path("campaigns/<int:campaign>/gold-candidates", GoldCandidateViewSet.as_view(LIST), name="api-gold-candidates"),
+    path(
+        "campaigns/<int:campaign>/gold/unanimous",
+        GoldItemViewSet.as_view({"post": "promote_unanimous"}),
+        name="api-promote-unanimous",
+    ),
+    path(
+        "comparisons/<int:pk>/adjudication",
+        AdjudicationViewSet.as_view({"get": "retrieve", "post": "take", "delete": "release"}),
+        name="api-adjudication",
+    ),
+    path(
+        "comparisons/<int:pk>/decision",
+        AdjudicationViewSet.as_view({"post": "decide", "delete": "reopen"}),
+        name="api-decision",
+    ),
+    path("comparisons/<int:pk>/gold", GoldViewSet.as_view({"post": "mark", "delete": "unmark"}), name="api-gold"),
+    path("consensus-runs", ConsensusRunViewSet.as_view(MANY), name="api-consensus-runs"),
+    path("consensus-runs/<int:pk>", ConsensusRunViewSet.as_view(ONE), name="api-consensus-run"),
+    path("consensus-runs/<int:pk>/cancel", ConsensusRunViewSet.as_view(CANCEL), name="api-cancel-consensus"),
+    path("consensus-runs/<int:run>/rows", ConsensusViewSet.as_view(LIST), name="api-consensus-rows"),
+    path(
         "campaigns/<int:pk>/next-task",
         NextTaskViewSet.as_view({"get": "retrieve", "post": "claim"}),
         name="api-next-task",
@@ -61,6 +123,7 @@ urlpatterns = [
         name="api-acknowledge-guidelines",
     ),
     path("labeling/campaigns/<int:pk>/opt-outs", OwnPlaceViewSet.as_view({"post": "opt_out"}), name="api-opt-out"),
+    path("labeling/campaigns/<int:pk>/dispute", DisputeViewSet.as_view({"post": "create"}), name="api-dispute"),
     path("judgments/<int:pk>/revise", OwnJudgmentViewSet.as_view({"post": "revise"}), name="api-revise-judgment"),
     path("slots/<int:pk>/release", SlotViewSet.as_view({"post": "release"}), name="api-release-slot"),
     path("slots/<int:pk>/skip", SlotActionViewSet.as_view({"post": "skip"}), name="api-skip-slot"),

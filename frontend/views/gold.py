@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation import adjudication, answers
+from annotation import adjudication
 from annotation import gold as gold_items_service
 from annotation.campaign_report import Dashboard, dashboard
 from annotation.consensus import newest_run
@@ -95,11 +95,7 @@ def _comparison(campaign: Campaign, comparison_id: int) -> Comparison:
 def _answer(request: SignedInRequest, campaign: Campaign, comparison: Comparison) -> dict[str, Any]:
     """The answer of the form, checked against the question. Raises `DecisionRefused`, a page for people."""
     question = adjudication.order_question(Question.from_json(campaign.question))
-    raw = answer_from_form(request.POST.dict(), question)
-    try:
-        return answers.parse_answer(raw, question=question, num_completions=comparison.num_completions).to_json()
-    except answers.AnswerRefused as error:
-        raise adjudication.DecisionRefused(f"{str(error)[:1].upper()}{str(error)[1:]}.") from error
+    return adjudication.checked_answer(answer_from_form(request.POST.dict(), question), comparison)
 
 
 def _items(campaign: Campaign, numbers: Dashboard) -> list[dict[str, Any]]:

@@ -6,7 +6,6 @@ from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from annotation import aggregation, consensus, progress_report, quality_alerts, quality_pauses, queue_reasons
@@ -86,8 +85,7 @@ def start_consensus(request: SignedInRequest, campaign_id: int) -> HttpResponse:
 def resolve_alert(request: SignedInRequest, campaign_id: int, alert_id: int) -> HttpResponse:
     """Note that a manager has seen an alert."""
     found = managed_campaign(request, campaign_id)
-    alert = get_object_or_404(Alert, pk=alert_id, campaign=found)
-    Alert.objects.filter(pk=alert.pk, resolved_at=None).update(resolved_at=timezone.now())
+    quality_alerts.resolve(get_object_or_404(Alert, pk=alert_id, campaign=found))
     return redirect("campaign-quality", campaign_id)
 
 

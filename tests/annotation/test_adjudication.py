@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from annotation import adjudication, consensus
 from annotation.models import Annotator, Campaign, Consensus, ConsensusRun, Judgment, Slot
+from annotation.question import pairwise
 from core import jobs
 from tests.factory import Factory
 
@@ -128,3 +129,18 @@ def _claimed(run: ConsensusRun) -> ConsensusRun:
     claimed = jobs.claim(ConsensusRun, run.pk)
     assert claimed is not None
     return claimed
+
+
+def test_a_passage_that_an_adjudicator_marks_must_lie_in_the_reply(factory: Factory) -> None:
+    campaign = factory.judged_campaign(question=pairwise(asks_spans=True))
+    alice = factory.person(factory.alice())
+    comparison = campaign.comparisons.latest("pk")
+    text = comparison.candidates.get(position=1).completion.text
+    inside = {"completion": 1, "start": 0, "end": len(text), "label": "bad"}
+
+    with pytest.raises(adjudication.DecisionRefused, match="must lie in") as refused:
+        decided(campaign, alice, {**FIRST, "spans": [{**inside, "end": len(text) + 1}]})
+    judgment = decided(campaign, alice, {**FIRST, "spans": [inside]})
+
+    assert refused.value.fields == {"rule": "span_outside"}
+    assert judgment.answer["spans"] == [inside]

@@ -18,6 +18,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from rest_framework.test import APIClient
 
+from annotation import adjudication, quality_pauses
 from annotation.question import pairwise
 from tests.factory import PASSWORD, Factory
 
@@ -40,6 +41,23 @@ class World:
     @cached_property
     def lease(self) -> Any:
         return self.make.leased_slot(self.campaign)
+
+    @cached_property
+    def comparison(self) -> Any:
+        return self.make.comparison(self.campaign)
+
+    @cached_property
+    def disputed(self) -> Any:
+        """A comparison that Alice decides at the moment."""
+        comparison = self.judged_campaign.comparisons.latest("pk")
+        self.hold = adjudication.take(comparison=comparison, annotator=self.make.person(self.make.alice()))
+        return comparison
+
+    @cached_property
+    def paused(self) -> Any:
+        campaign, bob = self.make.campaign(), self.make.person()
+        quality_pauses.pause(campaign=campaign, annotator=bob, kind="manager", reason="Too fast")
+        return campaign.enrolments.get()
 
     @cached_property
     def draft(self) -> Any:
@@ -82,11 +100,16 @@ def of(noun: str, argument: str = "pk") -> Arguments:
     return lambda world: {argument: getattr(world, noun).pk}
 
 
+def enrolled(world: World) -> dict[str, Any]:
+    return {"campaign": world.paused.campaign_id, "annotator": world.paused.annotator_id}
+
+
 LISTED = "200 200 200 200 401"  # the tests below check that Bob and Charlie get empty lists
 READ = "200 200 404 404 401"
 MANAGED = "201 403 403 404 401"  # made in a workspace that the body names
 ENGINEERED = "201 201 403 404 401"
 MANAGED_THERE = "200 403 404 404 401"  # done to an object that labelers do not see
+REMOVED_THERE = "204 403 404 404 401"
 ENGINEERED_THERE = "200 200 404 404 401"
 
 CASES = [
@@ -209,6 +232,64 @@ CASES = [
     Case(
         "post", "api-opt-out", "404 404 200 404 401", path=of("campaign"), body=lambda w: {"categories": ["sensitive"]}
     ),
+    Case(
+        "post",
+        "api-dispute",
+        "404 404 204 404 401",
+        path=lambda w: {"pk": w.paused.campaign_id},
+        body=lambda w: {"text": "Why?"},
+    ),
+    Case("get", "api-annotator-statistics", READ, path=of("judged_campaign", "campaign")),
+    Case("get", "api-alerts", READ, path=of("campaign", "campaign")),
+    Case(
+        "post",
+        "api-resolve-alert",
+        MANAGED_THERE,
+        path=lambda w: {"campaign": w.paused.campaign_id, "pk": w.paused.campaign.alerts.get().pk},
+    ),
+    Case("get", "api-pauses", READ, path=of("campaign", "campaign")),
+    Case("post", "api-pause-annotator", MANAGED_THERE, path=enrolled, body=lambda w: {"reason": "Too fast."}),
+    Case("post", "api-resume-annotator", MANAGED_THERE, path=enrolled),
+    Case("post", "api-uphold-annotator", MANAGED_THERE, path=enrolled, body=lambda w: {"answer": "It stays."}),
+    Case("get", "api-adjudication-queue", READ, path=of("judged_campaign", "campaign")),
+    Case("get", "api-decisions", READ, path=of("judged_campaign", "campaign")),
+    Case("get", "api-adjudication", READ, path=of("disputed")),
+    Case("post", "api-adjudication", MANAGED_THERE, path=of("disputed")),
+    Case("delete", "api-adjudication", REMOVED_THERE, path=of("disputed")),
+    Case(
+        "post",
+        "api-decision",
+        "201 403 404 404 401",
+        path=of("disputed"),
+        body=lambda w: {"token": str(w.hold.token), "answer": {"tiers": [[0], [1]]}, "idempotency_key": "k"},
+    ),
+    Case("delete", "api-decision", REMOVED_THERE, path=of("disputed")),
+    Case("get", "api-gold-items", READ, path=of("campaign", "campaign")),
+    Case("get", "api-gold-candidates", READ, path=of("judged_campaign", "campaign")),
+    Case(
+        "post",
+        "api-promote-unanimous",
+        MANAGED_THERE,
+        path=of("judged_campaign", "campaign"),
+        body=lambda w: {"min_judgments": 2},
+    ),
+    Case("post", "api-gold", MANAGED_THERE, path=of("comparison"), body=lambda w: {"answer": {"tiers": [[1], [0]]}}),
+    Case("delete", "api-gold", REMOVED_THERE, path=of("comparison")),
+    Case("get", "api-consensus-runs", LISTED),
+    Case(
+        "post",
+        "api-consensus-runs",
+        "201 403 400 400 401",
+        body=lambda w: {"campaign": w.judged_campaign.pk, "method": "majority"},
+    ),
+    Case("get", "api-consensus-run", READ, path=of("consensus_run")),
+    Case(
+        "post",
+        "api-cancel-consensus",
+        ENGINEERED_THERE,
+        path=lambda w: {"pk": w.make.consensus_run(status="running").pk},
+    ),
+    Case("get", "api-consensus-rows", READ, path=of("consensus_run", "run")),
     Case("get", "api-annotators", LISTED),
     Case("post", "api-annotators", MANAGED, body=lambda w: w.body(parameters={"strictness": "strict"})),
     Case("get", "api-annotator", READ, path=of("judge")),
@@ -298,6 +379,7 @@ LISTS = {
     "api-campaigns": "campaign",
     "api-annotators": "judge",
     "api-judging-runs": "judging_run",
+    "api-consensus-runs": "consensus_run",
     "api-datasets": "dataset",
     "api-training-runs": "training_run",
     "api-evaluations": "evaluation",

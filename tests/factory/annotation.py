@@ -19,6 +19,7 @@ from annotation.models import (
     Campaign,
     Candidate,
     Comparison,
+    ConsensusRun,
     Dataset,
     Enrolment,
     JudgingRun,
@@ -173,6 +174,13 @@ class Annotation(Generation):
         judge = self.judge(workspace=campaign.workspace)
         self.enrolment(campaign, judge)
         return JudgingRun.objects.create(campaign=campaign, annotator=judge, **job_columns(status))
+
+    def consensus_run(
+        self, campaign: Campaign | None = None, *, method: str = "majority", status: str = Job.Status.FINISHED
+    ) -> ConsensusRun:
+        """An aggregation of a judged campaign, without rows."""
+        campaign = campaign or self.judged_campaign()
+        return ConsensusRun.objects.create(campaign=campaign, method=method, **job_columns(status))
 
     def dataset(
         self,
