@@ -1,6 +1,7 @@
 """What Concord reads from the environment: one place, checked once, failing loudly with every problem named."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from psycopg.conninfo import conninfo_to_dict
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 TRUE_WORDS = {"1", "true", "yes", "on"}
+_VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 FALSE_WORDS = {"0", "false", "no", "off", ""}
 
 
@@ -31,6 +33,7 @@ class Environment:
     is_https: bool  # cookies marked secure, HSTS, redirects
     job_stale_seconds: float  # a running job without a heartbeat for this long is given to another worker
     allowed_private_hosts: tuple[str, ...]  # outbound requests to private addresses, opted in by host[:port]
+    endpoint_api_keys: Mapping[str, str]  # host[:port] of an endpoint → name of the variable that holds its API key
 
 
 def read_environment(variables: Mapping[str, str]) -> Environment:
@@ -54,6 +57,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         is_https=_flag(variables, "HTTPS", problems),
         job_stale_seconds=_positive_number(variables, "JOB_STALE_SECONDS", 30.0, problems),
         allowed_private_hosts=_words(variables.get("ALLOWED_PRIVATE_HOSTS")),
+        endpoint_api_keys=_api_keys(variables, problems),
     )
     if problems:
         raise EnvironmentInvalid("Concord cannot start:\n" + "\n".join(f"  - {line}" for line in problems))
@@ -81,6 +85,16 @@ def _check_database_url(url: str, problems: list[str]) -> None:
 
 def _words(text: str | None) -> tuple[str, ...]:
     return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+
+
+def _api_keys(variables: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in _words(variables.get("ENDPOINT_API_KEYS"))]
+    if any(not host or not _VARIABLE_NAME.fullmatch(name) for host, _, name in pairs):
+        problems.append(  # without what was given: somebody may have written a key in there
+            "ENDPOINT_API_KEYS must name a variable for each host, such as api.openai.com=OPENAI_API_KEY; "
+            "the key itself belongs into that variable"
+        )
+    return {host.lower(): name for host, _, name in pairs}
 
 
 def _flag(variables: Mapping[str, str], name: str, problems: list[str]) -> bool:

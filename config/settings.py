@@ -29,6 +29,7 @@ SECRET_KEY = ENVIRONMENT.secret_key
 DEBUG = ENVIRONMENT.is_debug
 ALLOWED_HOSTS = list(ENVIRONMENT.allowed_hosts)
 ALLOWED_PRIVATE_HOSTS = ENVIRONMENT.allowed_private_hosts
+ENDPOINT_API_KEYS = ENVIRONMENT.endpoint_api_keys
 
 INSTALLED_APPS = [
     "unfold",

@@ -4,10 +4,9 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import replace
 
-from core import urlguard
 from core.models import Job
+from generation import endpoints
 from generation import services as generation
-from generation.engines.openai_engine import discover_models
 from generation.models import LanguageModel, PromptSet, SamplingRun
 from generation.services import ArmSpec
 from pipeline.context import Context
@@ -29,7 +28,7 @@ def check_sizes(options: PipelineOptions) -> None:
 
 def start_served(context: Context) -> Sequence[Job]:
     """Register what the server serves, and the weights behind it, which training starts from."""
-    served = discover_models(urlguard.check(context.options.vllm_url).url)
+    served = endpoints.models_at(context.options.vllm_url)
     if not served:
         raise OptionsInvalid(f"{context.options.vllm_url} answers, but serves no model.")
     weights = context.options.model or served[0].root or served[0].id

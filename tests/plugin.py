@@ -38,7 +38,7 @@ def provide_test_environment() -> None:
         HF_HUB_OFFLINE="1",
         DJANGO_ALLOW_ASYNC_UNSAFE="1",  # Playwright keeps an event loop in the thread in which tests use the ORM
     )
-    for name in ("CELERY_BROKER_URL", "ALLOWED_HOSTS", "ALLOWED_PRIVATE_HOSTS", "DEBUG", "HTTPS"):
+    for name in ("CELERY_BROKER_URL", "ALLOWED_HOSTS", "ALLOWED_PRIVATE_HOSTS", "ENDPOINT_API_KEYS", "DEBUG", "HTTPS"):
         os.environ.pop(name, None)
 
 

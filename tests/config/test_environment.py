@@ -33,6 +33,7 @@ def test_what_is_given_is_taken() -> None:
             "HTTPS": "True",
             "JOB_STALE_SECONDS": "2.5",
             "ALLOWED_PRIVATE_HOSTS": "gpu.internal:8000",
+            "ENDPOINT_API_KEYS": "API.openai.com=OPENAI_API_KEY, gpu.internal:8000=GPU_KEY",
             "CONCORD_VAR_DIR": "/data",
         }
     )
@@ -42,6 +43,7 @@ def test_what_is_given_is_taken() -> None:
     assert environment.is_https
     assert environment.job_stale_seconds == 2.5
     assert environment.allowed_private_hosts == ("gpu.internal:8000",)
+    assert environment.endpoint_api_keys == {"api.openai.com": "OPENAI_API_KEY", "gpu.internal:8000": "GPU_KEY"}
     assert environment.var_dir == Path("/data")
 
 
@@ -51,6 +53,8 @@ def test_what_is_given_is_taken() -> None:
         ("DATABASE_URL", "", "must be a PostgreSQL address"),
         ("DATABASE_URL", "mysql://db/concord", "must be a PostgreSQL address"),
         ("DATABASE_URL", "postgresql://db/concord?nonsense=1", "cannot be read"),
+        ("ENDPOINT_API_KEYS", "api.openai.com", "name a variable for each host"),
+        ("ENDPOINT_API_KEYS", "=OPENAI_API_KEY", "name a variable for each host"),
         ("SECRET_KEY", "", "at least 32 characters, it holds 0"),
         ("SECRET_KEY", "short", "at least 32 characters, it holds 5"),
         ("DEBUG", "maybe", "true or false, not 'maybe'"),
@@ -101,3 +105,11 @@ def test_the_broker_lies_on_the_database() -> None:
     assert broker_on_database("postgresql://postgres:@/concord?host=/tmp/x") == (
         "sqla+postgresql+psycopg://postgres:@/concord?host=/tmp/x"
     )
+
+
+def test_a_key_in_the_place_of_its_variable_is_refused_without_being_repeated() -> None:
+    with pytest.raises(EnvironmentInvalid) as refused:
+        read_environment({**GOOD, "ENDPOINT_API_KEYS": "api.openai.com=sk-very-secret"})
+
+    assert "such as api.openai.com=OPENAI_API_KEY" in str(refused.value)
+    assert "secret" not in str(refused.value)

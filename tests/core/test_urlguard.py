@@ -19,7 +19,7 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     def getaddrinfo(host: str, port: int, **_: Any) -> list[Any]:
         if host not in known:
             raise socket.gaierror("Name or service not known")
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (known[host], port))]
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in known[host].split()]
 
     monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
     return known
@@ -45,12 +45,42 @@ def test_a_name_for_a_private_address_is_refused_with_the_remedy(resolve: dict[s
         urlguard.check("http://innocent.example.org:8000/v1")
 
 
-@pytest.mark.parametrize("ip", ["::ffff:127.0.0.1", "::ffff:169.254.169.254", "::ffff:10.0.0.1"])
+@pytest.mark.parametrize(
+    "ip",
+    [
+        "::ffff:127.0.0.1",
+        "::ffff:169.254.169.254",
+        "::ffff:10.0.0.1",
+        "64:ff9b::127.0.0.1",  # NAT64
+        "64:ff9b::a9fe:a9fe",
+        "2002:7f00:1::",  # 6to4
+        "2002:a00:1::1",
+    ],
+)
 def test_a_private_address_in_the_clothes_of_ipv6_is_refused(resolve: dict[str, str], ip: str) -> None:
     resolve["innocent.example.org"] = ip
 
     with pytest.raises(UrlRefused):
         urlguard.check("http://innocent.example.org/")
+
+
+def test_one_private_address_among_public_ones_is_refused(resolve: dict[str, str]) -> None:
+    resolve["innocent.example.org"] = "93.184.216.34 10.0.0.7"
+
+    with pytest.raises(UrlRefused, match=r"resolves to 10\.0\.0\.7"):
+        urlguard.check("http://innocent.example.org/")
+
+
+def test_every_public_address_is_kept_in_order(resolve: dict[str, str]) -> None:
+    resolve["models.example.org"] = "2606:2800:220:1::1 93.184.216.34 93.184.216.34"
+
+    assert urlguard.check("https://models.example.org/").ips == ("2606:2800:220:1::1", "93.184.216.34")
+
+
+@pytest.mark.parametrize("number", ["2130706433", "0x7f000001", "017700000001", "127.1"])
+def test_loopback_written_as_a_number_is_refused(number: str) -> None:
+    with pytest.raises(UrlRefused, match=r"127\.0\.0\.1, which is not a public address"):
+        urlguard.check(f"http://{number}/")
 
 
 @pytest.mark.parametrize("allowed", ["gpu.internal", "gpu.internal:8000"])
