@@ -64,6 +64,7 @@ urlpatterns = [
     path("prompt-sets/", include("frontend.prompt_urls")),
     path("models/<int:model_id>/", generation.language_model, name="language-model"),
     path("sampling-runs/<int:run_id>/", generation.sampling_run, name="sampling-run"),
+    path("sampling-runs/<int:run_id>/figures/", generation.sampling_figures, name="sampling-figures"),
     path("sampling-runs/<int:run_id>/cancel/", generation.cancel_sampling, name="cancel-sampling"),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("pipelines/<int:run_id>/", pipelines.pipeline, name="pipeline"),

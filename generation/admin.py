@@ -3,7 +3,16 @@
 from django.contrib import admin
 
 from accounts.admin import JobAdmin, RecordAdmin, RecordInline
-from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.models import (
+    Completion,
+    CompletionFlag,
+    LanguageModel,
+    Prompt,
+    PromptDiversity,
+    PromptSet,
+    SamplingArm,
+    SamplingRun,
+)
 
 
 @admin.register(PromptSet)
@@ -59,6 +68,27 @@ class SamplingArmAdmin(RecordAdmin):
     list_display = ("run", "model", "num_completions", "temperature", "top_p", "max_new_tokens")
     search_fields = ("run__name", "model__name")
     list_select_related = ("run", "model")
+    is_deletable = False
+
+
+@admin.register(CompletionFlag)
+class CompletionFlagAdmin(RecordAdmin):
+    """What is remarkable about completions."""
+
+    list_display = ("completion", "kind", "detail")
+    list_filter = ("kind",)
+    search_fields = ("detail",)
+    list_select_related = ("completion",)
+    is_deletable = False
+
+
+@admin.register(PromptDiversity)
+class PromptDiversityAdmin(RecordAdmin):
+    """How different the completions of one prompt are."""
+
+    list_display = ("run", "prompt", "distinct_1", "distinct_2", "mean_distance", "self_bleu")
+    search_fields = ("run__name",)
+    list_select_related = ("run", "prompt")
     is_deletable = False
 
 

@@ -203,3 +203,48 @@ class Completion(models.Model):
 
     def __str__(self) -> str:
         return self.text[:80]
+
+
+class CompletionFlag(models.Model):
+    """Something remarkable about a completion: a warning to people, which deletes nothing."""
+
+    class Kind(models.TextChoices):
+        EMPTY = "empty", "Empty"  # nothing but blanks
+        TRUNCATED = "truncated", "Cut off"  # at the limit of new tokens
+        REFUSAL = "refusal", "Refusal"  # declines to answer
+        LANGUAGE = "language", "Other language"  # than that of the prompt
+        REPETITION = "repetition", "Loop"  # repeats itself again and again
+        UNSAFE = "unsafe", "Unsafe"  # says a guard: detail has its labels
+
+    completion = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="flags")
+    kind = models.CharField(max_length=12, choices=Kind.choices)
+    detail = models.CharField(max_length=300, blank=True)  # "de, asked in en"; "S1, S9"
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["completion", "kind"], name="completion_flagged_once_of_a_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()}: {self.detail}" if self.detail else self.get_kind_display()
+
+
+class PromptDiversity(models.Model):
+    """How different the completions of one prompt in one sampling run are; all values 0 to 1."""
+
+    run = models.ForeignKey(SamplingRun, on_delete=models.CASCADE, related_name="diversities")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="diversities")
+    distinct_1 = models.FloatField()  # different words over all words
+    distinct_2 = models.FloatField()  # different word pairs over all word pairs
+    mean_distance = models.FloatField()  # Jaccard distance of word sets, over all pairs of completions
+    self_bleu = models.FloatField()  # lower is more diverse
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "prompt"], name="diversity_once_per_run_and_prompt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.prompt_id}: {self.mean_distance:.2f}"

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from core import jobs
 from core.jobs import JobFailed
-from generation import services
+from generation.candidate_marking import mark_candidates
 from generation.engine_choice import open_engine
 from generation.engines.base import SampledText, SamplingParameters
 from generation.engines.errors import ConversationsFailed, EngineError
@@ -17,7 +17,7 @@ CHUNK_PROMPTS = 32  # prompts whose completions are committed together
 
 
 def sample(run: SamplingRun) -> None:
-    """Sample what is missing of every arm, then mark near-duplicates. Raises `JobFailed` with the engine's words."""
+    """Sample what is missing of every arm, then mark what is remarkable. Raises `JobFailed` with the engine's words."""
     prompts = run.prompt_set.prompts.in_split(run.split, held_out_fraction=run.prompt_set.held_out_fraction)
     prompts = prompts[: run.max_prompts]
     arms = list(run.arms.select_related("model"))
@@ -25,7 +25,7 @@ def sample(run: SamplingRun) -> None:
     jobs.beat(run, num_done=num_done, num_total=len(prompts) * len(arms))
     for arm in arms:
         _sample_arm(run, arm, prompts)
-    services.mark_duplicates(run=run)
+    mark_candidates(run)
     jobs.beat(run)
 
 

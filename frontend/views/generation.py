@@ -3,13 +3,15 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.content_policy import allows_plot_styles
+from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
 from generation.splits import split_of
 
@@ -51,6 +53,7 @@ def language_model(request: SignedInRequest, model_id: int) -> HttpResponse:
 
 @require_GET
 @signed_in
+@allows_plot_styles
 def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     """One sampling run with its prompts and completions; htmx gets the moving part alone."""
     run = _run(request, run_id)
@@ -58,7 +61,15 @@ def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     context: dict[str, Any] = {"run": run, "may_cancel": may_cancel, "arms": run.arms.select_related("model")}
     if request.htmx:
         return render(request, "frontend/generation/sampling_state.html", context)
-    return render(request, "frontend/generation/sampling_run.html", {**context, **_sampled(request, run)})
+    context |= _sampled(request, run) | _quality(run)
+    return render(request, "frontend/generation/sampling_run.html", context)
+
+
+@require_GET
+@signed_in
+def sampling_figures(request: SignedInRequest, run_id: int) -> JsonResponse:
+    """The numbers behind the figure of a sampling run."""
+    return JsonResponse(_histogram(lengths_of(_run(request, run_id))))
 
 
 @require_POST
@@ -81,9 +92,9 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
     """A page of sampled prompts, each with its completions in order."""
     sampled = Prompt.objects.filter(completions__sampling_run=run).distinct().order_by("pk")
     page = Paginator(sampled, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
-    completions = run.completions.filter(prompt__in=list(page)).select_related("model").order_by("model", "index")
+    completions = run.completions.filter(prompt__in=list(page)).select_related("model").prefetch_related("flags")
     by_prompt: dict[int, list[Completion]] = {}
-    for completion in completions:
+    for completion in completions.order_by("model", "index"):
         by_prompt.setdefault(completion.prompt_id, []).append(completion)
     rows = [(prompt, by_prompt.get(prompt.pk, [])) for prompt in page]
     num_duplicates = run.completions.exclude(duplicate_of=None).count()
@@ -92,4 +103,24 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
         "rows": rows,
         "num_completions": run.completions.count(),
         "num_duplicates": num_duplicates,
+    }
+
+
+def _quality(run: SamplingRun) -> dict[str, Any]:
+    """What is known of all candidates once the run has ended."""
+    if not run.has_ended:
+        return {}
+    return {
+        "flag_counts": flag_counts(run),
+        "lengths": lengths_of(run),
+        "diversity": mean_diversity(run),
+        "least_diverse": least_diverse(run),
+    }
+
+
+def _histogram(lengths: Lengths) -> dict[str, Any]:
+    return {
+        "unit": lengths.unit,
+        "width": lengths.histogram.width,
+        "series": [{"name": name, "counts": counts} for name, counts in lengths.histogram.counts.items()],
     }

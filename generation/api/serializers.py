@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, name_field, seed_field
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
-from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.models import Completion, CompletionFlag, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
 from generation.services import USABLE_SOURCES
 from generation.splits import split_of
 
@@ -133,8 +133,18 @@ class SamplingRunSerializer(JobSerializer):
         fields = ["id", "workspace", "name", "prompt_set", "split", "max_prompts", "seed", "arms", *JOB_FIELDS]
 
 
+class CompletionFlagSerializer(serializers.ModelSerializer[CompletionFlag]):
+    """Something remarkable about a completion: a warning, no verdict."""
+
+    class Meta:
+        model = CompletionFlag
+        fields = ["kind", "detail"]
+
+
 class CompletionSerializer(serializers.ModelSerializer[Completion]):
     """A completion with its provenance."""
+
+    flags = CompletionFlagSerializer(many=True, read_only=True)
 
     class Meta:
         model = Completion
@@ -150,5 +160,6 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
             "num_tokens",
             "seed",
             "duplicate_of",
+            "flags",
             "created_at",
         ]

@@ -30,7 +30,7 @@ from generation.api.serializers import (
     SamplingRunInput,
     SamplingRunSerializer,
 )
-from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.models import Completion, CompletionFlag, LanguageModel, Prompt, PromptSet, SamplingRun
 from generation.prompt_import import service as importing
 from generation.services import ArmSpec
 
@@ -157,12 +157,13 @@ class SamplingRunViewSet(JobViewSet):
 class CompletionViewSet(ApiViewSet):
     """The completions of a sampling run."""
 
-    queryset = Completion.objects.all()
+    queryset = Completion.objects.prefetch_related("flags")
     serializer_class = CompletionSerializer
     filters = {
         "prompt": by_id("prompt"),
         "model": by_id("model"),
         "is_duplicate": by_presence("duplicate_of"),
+        "flag": by_choice("flags__kind", CompletionFlag.Kind.choices),
     }
     orderings = ("id", "index", "num_tokens")
 

@@ -37,6 +37,7 @@ def everything(factory: Factory) -> None:
     factory.training_run()
     factory.evaluation()
     factory.pipeline()
+    factory.marked_run()
     services.issue_token(user=factory.alice())
 
 

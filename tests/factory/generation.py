@@ -9,6 +9,7 @@ from typing import Any
 from accounts.models import Workspace
 from core.models import Job
 from generation import services as generation
+from generation.candidate_marking import mark_candidates
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
 from generation.prompt_lines import NewPrompt
 from tests.factory.columns import job_columns
@@ -81,6 +82,14 @@ class Generation(People):
             SamplingArm.objects.create(run=run, model=model, num_completions=num_completions)
             if status == Job.Status.FINISHED:
                 self._sample(run, model, num_completions)
+        return run
+
+    def marked_run(self) -> SamplingRun:
+        """A sampling run whose candidates are marked; one of them is a refusal."""
+        run = self.sampling_run()
+        first = run.completions.earliest("pk")
+        Completion.objects.filter(pk=first.pk).update(text="I'm sorry, but I can't help with that.")
+        mark_candidates(run)
         return run
 
     def completions(

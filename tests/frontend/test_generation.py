@@ -1,5 +1,6 @@
 """Pages of prompt sets, language models and sampling runs."""
 
+from generation.candidate_marking import mark_candidates
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
 
@@ -93,3 +94,24 @@ def test_a_model_shows_what_was_measured(factory: Factory, browse: Browse) -> No
 
     assert "Win rate of May" in page
     assert "62.0 %" in page
+
+
+def test_a_sampling_run_that_has_ended_says_what_is_remarkable(
+    factory: Factory, browse: Browse, statuses: Statuses
+) -> None:
+    run = factory.sampling_run(num_completions=2)
+    refusal = "I'm sorry, but I can't <b>help</b> with that."
+    run.completions.filter(pk=run.completions.earliest("pk").pk).update(text=refusal)
+    mark_candidates(run)
+    page = browse(factory.dana()).get(f"/sampling-runs/{run.pk}/").content.decode()
+    assert '1 <span class="muted">of 6 completions' in page
+    assert "can&#x27;t &lt;b&gt;help&lt;/b&gt;" in page
+    assert "mean over 3 prompts" in page
+    assert statuses(f"/sampling-runs/{run.pk}/figures/") == READERS_ONLY
+    figures = browse(factory.dana()).get(f"/sampling-runs/{run.pk}/figures/").json()
+    assert (figures["unit"], figures["width"], figures["series"][0]["counts"]) == ("tokens", 1, [0, 0, 0, 0, 6])
+
+
+def test_a_sampling_run_that_goes_on_says_nothing_of_it_yet(factory: Factory, browse: Browse) -> None:
+    run = factory.sampling_run(status="running")
+    assert "What is remarkable" not in browse(factory.dana()).get(f"/sampling-runs/{run.pk}/").content.decode()
