@@ -81,7 +81,7 @@ def deviates(share: Share, expected: float, num_annotators: int) -> bool:
 
 
 def _percent(value: float | None) -> str:
-    return f"{(value or 0.0) * 100:.0f} %"
+    return f"{(value or 0.0) * 100:.0f}\N{NO-BREAK SPACE}%"
 
 
 def _gold(work: AnnotatorWork) -> Flag | None:

@@ -25,6 +25,8 @@ from annotation.quality import Drift, Median, OutlierTest, SelfConsistency, Shar
 
 FASTEST_SECONDS = 0.5  # between two judgments of one annotator, on average; faster ones have no course over time
 NOT_MEASURED = Share(value=None, interval=None, n=0, reason="nothing was judged yet")
+NO_GOLD = replace(NOT_MEASURED, reason="no task with a known answer was judged")
+NO_REPEAT = replace(NOT_MEASURED, reason="no swapped repeat was judged")
 NO_TIME = Median(value=None, interval=None, n=0, reason="no time was measured")
 
 
@@ -39,12 +41,12 @@ class AnnotatorWork:
     agreement_with_others: Share = NOT_MEASURED  # with each other annotator, pair by pair
     agreement_with_consensus: Share = NOT_MEASURED  # the most frequent answer of the others
     kappa: Share = NOT_MEASURED  # the same beyond chance
-    gold: Share = NOT_MEASURED  # gold items that were right
+    gold: Share = NO_GOLD  # gold items that were right
     left: Share = NOT_MEASURED  # preferences for the reply shown left (or earlier)
     longer: Share = NOT_MEASURED  # preferences for the longer reply
     skipped: Share = NOT_MEASURED
-    same_again: Share = NOT_MEASURED  # repeats with swapped sides that were answered the same
-    contradicted: Share = NOT_MEASURED  # strict preferences turned round
+    same_again: Share = NO_REPEAT  # repeats with swapped sides that were answered the same
+    contradicted: Share = NO_REPEAT  # strict preferences turned round
     drift: Drift | None = None
     outlier: OutlierTest | None = None
     flags: list[Flag] = field(default_factory=list)

@@ -1,6 +1,7 @@
 """Gold items: comparisons whose answer is known, and what they say of an annotator."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgme
 from annotation.question import Question
 from core.errors import ConcordError
 
+Unanimous = tuple[Comparison, list[list[int]], int]  # its order, and how many gave it
 GOLD, QUALIFICATION = Slot.Purpose.GOLD, Slot.Purpose.QUALIFICATION
 
 
@@ -71,16 +73,23 @@ def promote_unanimous(*, campaign: Campaign, min_judgments: int = 3, limit: int 
     agreed = judged.annotate(
         num_judgments=Count("judgments"), num_orders=Count(tiers), num_different=Count(tiers, distinct=True)
     ).filter(num_judgments__gte=min_judgments, num_orders=F("num_judgments"), num_different=1)
-    promoted = 0
-    for comparison, said, number in _strict(agreed.annotate(said=Min(tiers)).order_by("pk")):
-        if promoted == limit:
-            break
+    chosen = _spread(_strict(agreed.annotate(said=Min(tiers)).order_by("pk")))[:limit]
+    for comparison, said, number in chosen:
         promote(comparison=comparison, answer={"tiers": said}, note=f"{number} annotators agreed on it.")
-        promoted += 1
-    return promoted
+    return len(chosen)
 
 
-def _strict(agreed: Iterable[Any]) -> Iterator[tuple[Comparison, list[list[int]], int]]:
+def _spread(rows: Iterable[Unanimous]) -> list[Unanimous]:
+    """One of each prompt first, then a second one: several about one prompt would be recognised."""
+    num_of: Counter[int] = Counter()
+    numbered = []
+    for row in rows:
+        num_of[row[0].prompt_id] += 1
+        numbered.append((num_of[row[0].prompt_id], row))
+    return [row for _, row in sorted(numbered, key=lambda pair: pair[0])]
+
+
+def _strict(agreed: Iterable[Any]) -> Iterator[Unanimous]:
     """Those without a tie: comparison, order, number of judgments."""
     for comparison in agreed:
         said = json.loads(comparison.said)

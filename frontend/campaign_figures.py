@@ -12,6 +12,7 @@ from annotation.quality import PUBLISHED, Share
 from annotation.quality.ceilings import PublishedFigure
 
 MIN_SPAN = 60.0  # seconds: what came faster is drawn by its order instead of its time
+IMPORTED_FROM = " · "  # between the import and the annotator's name there
 KIND_NAMES = dict(Annotator.Kind.choices)
 
 
@@ -76,4 +77,13 @@ def _share(share: Share) -> dict[str, Any]:
 
 def _named(matrix: Matrix, names: dict[int, str]) -> dict[str, Any]:
     known = [names.get(int(pk), f"annotator {pk}") for pk in matrix.names]
-    return {"names": known, "cells": matrix.cells, "counts": matrix.counts}
+    return {"names": known, "labels": _labels(known), "cells": matrix.cells, "counts": matrix.counts}
+
+
+def _labels(names: list[str]) -> list[str]:
+    """Names without the first part that most share, as imported ones do: "votes · 09c3" becomes "09c3"."""
+    firsts = [name.partition(IMPORTED_FROM)[0] for name in names if IMPORTED_FROM in name]
+    shared = max(set(firsts), key=firsts.count, default="")
+    if firsts.count(shared) < 2:
+        return names
+    return [name.removeprefix(f"{shared}{IMPORTED_FROM}") for name in names]

@@ -26,7 +26,7 @@ def test_who_always_takes_the_left_side_is_reported_once_with_the_figures(factor
     quality_alerts.watch(campaign)
 
     alert = Alert.objects.get(campaign=campaign, kind="position_bias")
-    assert alert.message == "bob chose the left reply in 100 % of 40 preferences."
+    assert alert.message == "bob chose the left reply in 100\N{NO-BREAK SPACE}% of 40 preferences."
     assert quality_alerts.watch(campaign) == 0  # nothing new was judged since
 
 

@@ -8,7 +8,7 @@ import re
 import pytest
 
 from annotation import adjudication, quality_pauses
-from annotation.models import Alert, Campaign, Comparison, ConsensusRun, Enrolment, Judgment
+from annotation.models import Alert, Annotator, Campaign, Comparison, ConsensusRun, Enrolment, Judgment
 from annotation.question import demonstration, ranking, rating
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
@@ -85,6 +85,17 @@ def test_the_figures_are_json_without_undefined_numbers(factory: Factory, browse
     assert figures["confusion"]["counts"] == [[6, 0, 1], [0, 0, 0], [1, 0, 0]]
     assert figures["agreement"]["points"][0]["value"] == 0.75
     assert sum(figures["throughput"]["counts"]["Judge"]) == 8
+
+
+def test_imported_annotators_are_labelled_without_the_name_of_the_import(factory: Factory, browse: Browse) -> None:
+    campaign = factory.judged_campaign(num_comparisons=2, judges=3)
+    for judge, name in zip(campaign.enrolments.order_by("pk"), ["votes · a1", "votes · b2", "GPT-4"], strict=False):
+        Annotator.objects.filter(pk=judge.annotator_id).update(name=name)
+
+    matrix = browse(factory.alice()).get(f"/campaigns/{campaign.pk}/figures/").json()["matrix"]
+
+    assert sorted(matrix["names"]) == ["GPT-4", "votes · a1", "votes · b2"]
+    assert sorted(matrix["labels"]) == ["GPT-4", "a1", "b2"]
 
 
 def test_a_manager_takes_a_disputed_comparison_sees_the_votes_and_decides(factory: Factory, browse: Browse) -> None:

@@ -88,15 +88,16 @@ function confusion({ confusion: { names, cells, counts } }, colour) {
   return heat({ names, cells, counts, unit: "pairs of judgments" }, colour, { isConfusion: true });
 }
 
-function matrix({ matrix: { names, cells, counts } }, colour) {
+function matrix({ matrix: { names, labels, cells, counts } }, colour) {
   if (!counts.flat().some((count) => count > 0)) return null;
-  return heat({ names, cells, counts, unit: "shared" }, colour, { isConfusion: false });
+  return heat({ names, labels, cells, counts, unit: "shared" }, colour, { isConfusion: false });
 }
 
-function heat({ names, cells, counts, unit }, colour, { isConfusion }) {
-  const short = names.map((name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name));
+function heat({ names, labels = names, cells, counts, unit }, colour, { isConfusion }) {
+  const short = labels.map((name) => (name.length > 18 ? `${name.slice(0, 17)}…` : name));
   const places = names.map((_, place) => place);
   const isSmall = names.length <= 9;
+  const isCrowded = names.length > 15; // columns stand in the order of the rows, and pointing at a cell names both
   const trace = {
     type: "heatmap", x: places, y: places, z: cells, customdata: counts, zmin: 0, zmax: 1, xgap: 1, ygap: 1, hoverongaps: false, showscale: !isSmall,
     colorscale: [[0, colour.sunken], [1, colour.batch]], colorbar: { thickness: 10, tickformat: ".0%", outlinewidth: 0, tickfont: { size: 11, color: colour.faint } },
@@ -107,13 +108,13 @@ function heat({ names, cells, counts, unit }, colour, { isConfusion }) {
   return {
     traces: [trace],
     words: isConfusion ? `Shares of the others' answers for ${names.join(", ")}` : `Agreement of ${names.length} annotators with each other`,
-    layout: { annotations, margin: { l: isConfusion ? 104 : 124, r: 10, t: 6, b: isConfusion ? 34 : 96 }, hovermode: "closest", xaxis: { ...ticks, tickangle: isConfusion ? 0 : -60 }, yaxis: { ...ticks, autorange: "reversed" } },
+    layout: { annotations, margin: { l: isConfusion ? 104 : 124, r: 10, t: 6, b: isConfusion ? 34 : isCrowded ? 12 : 96 }, hovermode: "closest", xaxis: { ...ticks, tickangle: isConfusion ? 0 : -60, showticklabels: !isCrowded, ticks: isCrowded ? "" : "outside" }, yaxis: { ...ticks, autorange: "reversed" } },
   };
 }
 
 function axis() {
   const { faint, line } = colours();
-  return { gridcolor: line, zerolinecolor: line, linecolor: line, tickfont: { size: 11, color: faint }, nticks: 6 };
+  return { gridcolor: line, zeroline: false, linecolor: line, tickfont: { size: 11, color: faint }, nticks: 6 };
 }
 
 function layout() {

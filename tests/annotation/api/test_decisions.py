@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from annotation.models import Comparison, Judgment
+from annotation.models import Annotator, Comparison, Judgment
 from annotation.question import pairwise
 from tests.factory import Factory
 
@@ -167,6 +167,25 @@ def test_unanimous_comparisons_become_gold_and_leave_the_candidates(factory: Fac
     assert promoted == [0, 1, 2]  # the annotators disagree about the fourth
     assert {str(item.gold) for item in campaign.comparisons.filter(gold__isnull=False)} == {"{'tiers': [[0], [1]]}"}
     assert client.get(f"{address}/gold-candidates").json()["count"] == 1
+
+
+def test_unanimous_gold_is_spread_over_prompts(factory: Factory, api: Api) -> None:
+    campaign = factory.judged_campaign(num_comparisons=3, judges=2)
+    first, second = campaign.comparisons.order_by("pk")[:2]
+    again = factory.comparison(campaign, first.prompt)
+    Comparison.objects.filter(pk=second.pk).update(prompt=first.prompt)
+    for slot, judge in zip(again.slots.order_by("number"), judges_of(first), strict=True):
+        factory.judgment(slot, judge)
+    Comparison.objects.filter(pk=again.pk).update(prompt=factory.prompt())
+
+    api(factory.alice()).post(f"/api/v1/campaigns/{campaign.pk}/gold/unanimous", {"min_judgments": 2, "limit": 2})
+
+    assert set(campaign.comparisons.filter(gold__isnull=False)) == {first, again}
+
+
+def judges_of(comparison: Comparison) -> list[Annotator]:
+    """Who judged it, in the order of its slots."""
+    return [judgment.annotator for judgment in comparison.judgments.order_by("slot__number")]
 
 
 def test_unanimous_ties_and_those_who_cannot_judge_make_no_gold(factory: Factory, api: Api) -> None:
