@@ -93,6 +93,10 @@ class Alert(models.Model):
     def __str__(self) -> str:
         return f"{self.kind}: {self.annotator} in {self.campaign}"
 
+    @property
+    def kind_in_words(self) -> str:
+        return self.kind.replace("_", " ")
+
 
 class ConsensusRun(Job):
     """Aggregates a campaign's judgments into one answer for each comparison."""

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -19,6 +19,7 @@ from frontend.content_policy import allows_plot_styles
 from frontend.views.campaigns import managed_campaign, readable_campaign
 
 NUM_HARDEST = 15
+ABOUT_A_PAUSE = ("gold", "qualification", "manager", "dispute")
 DEFAULT_REASON = "a manager of this campaign has paused you; ask them why"
 
 
@@ -34,7 +35,7 @@ def campaign_quality(request: SignedInRequest, campaign_id: int) -> HttpResponse
         "may_manage": may_manage(request.user, found.workspace),
         "numbers": numbers,
         "annotators": sorted(annotator_rows(found), key=lambda row: (-len(row.work.flags), -row.work.num_judged)),
-        "alerts": found.alerts.filter(resolved_at=None).select_related("annotator"),
+        "alerts": _alerts(found),
         "paused": _paused(found),
         "hardest": _hardest(numbers),
         "versions": numbers.versions,
@@ -123,6 +124,12 @@ def uphold(request: SignedInRequest, campaign_id: int, annotator_id: int) -> Htt
 def _enrolment(campaign: Campaign, annotator_id: int) -> Enrolment:
     rows = Enrolment.objects.select_related("annotator")
     return get_object_or_404(rows, campaign=campaign, annotator=annotator_id)
+
+
+def _alerts(campaign: Campaign) -> QuerySet[Alert]:
+    """Open alerts, without those that say what the row of a paused annotator says already."""
+    said = Q(kind__in=ABOUT_A_PAUSE, annotator__in=_paused(campaign).values("annotator"))
+    return campaign.alerts.filter(resolved_at=None).exclude(said).select_related("annotator")
 
 
 def _paused(campaign: Campaign) -> QuerySet[Enrolment]:
