@@ -201,7 +201,7 @@ def test_a_freeze_is_queued_with_its_whole_filter(factory: Factory) -> None:
     campaign = factory.campaign()
     dataset = freeze(factory, campaigns=[campaign], filter={"min_votes": 2})
     assert (dataset.status, list(dataset.campaigns.all())) == ("queued", [campaign])
-    assert dataset.filter == {"excluded_annotators": [], "min_votes": 2, "min_p_chosen": 0.5}
+    assert dataset.filter == {"excluded_annotators": [], "min_votes": 2, "min_p_chosen": 0.5, "consensus": ""}
 
 
 def test_a_datasets_name_is_taken_once(factory: Factory) -> None:

@@ -31,7 +31,7 @@ def administrator(factory: Factory, client: Client) -> Client:
 @pytest.fixture
 def everything(factory: Factory) -> None:
     """At least one row of every model of ours."""
-    factory.judged_campaign()
+    factory.quality_records(factory.judged_campaign())
     factory.judging_run()
     factory.training_run(algorithm="ppo")
     factory.training_run()

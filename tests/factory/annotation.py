@@ -12,18 +12,21 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User, Workspace
-from annotation import export
+from annotation import campaign_versions, export
 from annotation import question as questions
 from annotation.models import (
+    Alert,
     Annotator,
     Campaign,
     Candidate,
     Comparison,
+    Consensus,
     ConsensusRun,
     Dataset,
     Enrolment,
     JudgingRun,
     Judgment,
+    Skip,
     Slot,
 )
 from annotation.question import Question
@@ -65,6 +68,15 @@ class Annotation(Generation):
             for prompt in prompts:
                 self.comparison(campaign, prompt)
         return campaign
+
+    def quality_records(self, campaign: Campaign) -> None:
+        """A version of the question and of the guidelines, a skip, an alert, and a consensus about one comparison."""
+        campaign_versions.keep(campaign, None)
+        comparison, annotator = campaign.comparisons.earliest("pk"), self.person()
+        Skip.objects.create(campaign=campaign, comparison=comparison, annotator=annotator, reason="too long")
+        Alert.objects.create(campaign=campaign, annotator=annotator, kind="gold", message="Two of ten gold items.")
+        run = ConsensusRun.objects.create(campaign=campaign, method="majority", **job_columns("finished"))
+        Consensus.objects.create(run=run, comparison=comparison, tiers=[[0], [1]], confidence=0.9)
 
     def person(self, user: User | None = None, workspace: Workspace | None = None) -> Annotator:
         """The user (Bob) as an annotator."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from accounts.models import User
 from annotation.models import Campaign
@@ -24,6 +24,7 @@ class Desk:
     def sign_in(self, user: User) -> None:
         """Through the form, by keyboard."""
         self.page.goto(f"{self.address}/sign-in/")
+        expect(self.page.get_by_label("Name")).to_be_focused()
         self.page.keyboard.type(user.username)
         self.page.keyboard.press("Tab")
         self.page.keyboard.type(PASSWORD)

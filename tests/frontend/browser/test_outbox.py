@@ -189,14 +189,14 @@ def test_an_answer_is_never_sent_under_another_users_name(factory: Factory, desk
     page = desk.page
     desk.label(factory.bob(), campaign)
     desk.wait_for_next()
-    page.route("**/submit/", lambda route: route.abort())
+    page.context.route("**/submit/", lambda route: route.abort())
     desk.press("1", "Enter")
     expect(page.locator("#saved")).to_contain_text("1 unsaved")
     other = Desk(page.context.new_page(), desk.address, desk.complaints)
     other.open("/")
     other.page.get_by_role("button", name="Sign out").click()
     other.sign_in(factory.dana())
-    page.unroute("**/submit/")
+    page.context.unroute("**/submit/")
 
     expect(page.locator("#saved")).to_have_text("1 unsaved: somebody else has signed in here", timeout=20_000)
     other.open(f"/label/{campaign.pk}/")
