@@ -41,7 +41,7 @@ may AS (
     JOIN annotation_enrolment AS place ON place.campaign_id = campaign.id AND place.annotator_id = %(annotator)s
     WHERE campaign.id = %(campaign)s AND campaign.status = 'open' AND place.is_active
       AND (%(is_machine)s OR campaign.guidelines = '' OR place.acknowledged_version >= campaign.guideline_version)
-      AND NOT EXISTS (SELECT 1 FROM own)
+      {unless}
       AND (%(is_machine)s OR %(max_held)s > (
           SELECT count(*) FROM annotation_slot AS held
           WHERE held.campaign_id = %(campaign)s AND held.annotator_id = %(annotator)s
@@ -80,7 +80,7 @@ MAY_SEE = """
       AND NOT (comparison.categories && %(opt_outs)s)
       AND NOT EXISTS (
           SELECT 1 FROM annotation_skip AS skip
-          WHERE skip.comparison_id = comparison.id AND skip.annotator_id = %(annotator)s
+          WHERE skip.comparison_id = comparison.id AND skip.annotator_id = %(annotator)s OFFSET 0
       )"""
 
 SHUFFLED = "ARRAY(SELECT place FROM generate_series(0, {count} - 1) AS place ORDER BY random())"
@@ -119,7 +119,7 @@ repeat AS (
           AND judged.purpose = 'main' AND judged.judged_at IS NOT NULL
         ORDER BY judged.judged_at DESC OFFSET %(repeat_after)s LIMIT 50
     ) AS past
-    WHERE may.is_qualified AND NOT EXISTS (SELECT 1 FROM gold)
+    WHERE may.is_qualified{{unless}}
       AND NOT EXISTS (
           SELECT 1 FROM annotation_slot AS again
           WHERE again.comparison_id = past.comparison_id AND again.annotator_id = %(annotator)s
@@ -132,10 +132,18 @@ repeat AS (
     RETURNING *
 )"""
 
-EMPTY = "{name} AS (SELECT * FROM annotation_slot WHERE FALSE)"
+# Of several at once each is of another comparison: only the lowest open slot of each is looked at.
+LOWEST_OF_ITS_COMPARISON = """
+              AND NOT EXISTS (
+                  SELECT 1 FROM annotation_slot AS lower
+                  WHERE lower.comparison_id = open.comparison_id AND lower.number < open.number
+                    AND lower.judged_at IS NULL AND lower.withdrawn_at IS NULL AND lower.purpose = 'main'
+                    AND (lower.annotator_id IS NULL OR lower.leased_until < %(now)s)
+              )"""
+NTH_OF_ITS_MODELS = "row_number() OVER (PARTITION BY locked.pair_key ORDER BY locked.id)"
 
-# Of several at once each is of another comparison: only the lowest open slot of each is looked at. Sides: the first of
-# two tasks of the same models is shown in a random order, the second one the other way round.
+# Sides: the first of two tasks of the same models is shown in a random order, the second one the other way round.
+# OFFSET 0 keeps the planner from turning a look-up by index into a join with all that the annotator ever did.
 FRESH = f"""
 fresh AS (
     UPDATE annotation_slot AS slot
@@ -152,25 +160,19 @@ fresh AS (
             ELSE {SHUFFLED.format(count="chosen.num_completions")}
         END
     FROM (
-        SELECT locked.*, row_number() OVER (PARTITION BY locked.pair_key ORDER BY locked.id) AS nth
+        SELECT locked.*, {{nth}} AS nth
         FROM (
             SELECT open.id, open.pair_key, comparison.num_completions, may.question_version
             FROM may, annotation_slot AS open
             JOIN annotation_comparison AS comparison ON comparison.id = open.comparison_id
-            WHERE may.is_qualified AND NOT EXISTS (SELECT 1 FROM gold) AND NOT EXISTS (SELECT 1 FROM repeat)
+            WHERE may.is_qualified{{unless}}
               AND open.campaign_id = %(campaign)s AND open.judged_at IS NULL AND open.withdrawn_at IS NULL
               AND open.purpose = 'main'
               AND (open.annotator_id IS NULL OR open.leased_until < %(now)s)
               AND NOT EXISTS (
                   SELECT 1 FROM annotation_slot AS own
-                  WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s
-              )
-              AND (%(limit)s = 1 OR NOT EXISTS (
-                  SELECT 1 FROM annotation_slot AS lower
-                  WHERE lower.comparison_id = open.comparison_id AND lower.number < open.number
-                    AND lower.judged_at IS NULL AND lower.withdrawn_at IS NULL AND lower.purpose = 'main'
-                    AND (lower.annotator_id IS NULL OR lower.leased_until < %(now)s)
-              )){MAY_SEE}
+                  WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s OFFSET 0
+              ){{lowest}}{MAY_SEE}
               {{start}}
             ORDER BY {{order}}
             LIMIT %(limit)s
@@ -227,9 +229,10 @@ def claim(
         "start": random.random(),  # noqa: S311 -- a fair choice, not a secret
         "because": RANDOM if is_random else POLICY if campaign.selection == Campaign.Selection.ADAPTIVE else "coverage",
     }
-    claimed = list(Slot.objects.raw(_statement(campaign, is_random=is_random, renews_own=renews_own), values))
+    statement = _statement(campaign, limit=limit, is_random=is_random, renews_own=renews_own)
+    claimed = list(Slot.objects.raw(statement, values))
     if is_random and not claimed:  # the shuffle ended before its end was reached
-        ordered = _statement(campaign, is_random=False, renews_own=renews_own)
+        ordered = _statement(campaign, limit=limit, is_random=False, renews_own=renews_own)
         claimed = list(Slot.objects.raw(ordered, {**values, "because": POLICY}))
     return claimed
 
@@ -251,15 +254,26 @@ def _draws_at_random(campaign: Campaign) -> bool:
     return random.random() < campaign.random_share  # noqa: S311 -- a fair choice, not a secret
 
 
-def _statement(campaign: Campaign, *, is_random: bool, renews_own: bool) -> str:
-    has_gold = campaign.gold_every > 0 or campaign.num_qualification > 0
+def _statement(campaign: Campaign, *, limit: int, is_random: bool, renews_own: bool) -> str:
+    """Only the parts that this campaign needs: a short statement is planned fast."""
     order = SHUFFLE if is_random else BY_SCORE if campaign.selection == Campaign.Selection.ADAPTIVE else BY_COVERAGE
-    parts = [
-        OWN if renews_own else EMPTY.format(name="own"),
-        MAY,
-        GOLD if has_gold else EMPTY.format(name="gold"),
-        REPEAT if campaign.repeat_every > 0 else EMPTY.format(name="repeat"),
-        FRESH.format(order=order, start="AND open.random_key >= %(start)s" if is_random else ""),
-    ]
-    union = " UNION ALL ".join(f"SELECT * FROM {name}" for name in ("own", "gold", "repeat", "fresh"))
+    fresh = FRESH.format(
+        order=order,
+        start="AND open.random_key >= %(start)s" if is_random else "",
+        nth="1" if limit == 1 else NTH_OF_ITS_MODELS,
+        lowest="" if limit == 1 else LOWEST_OF_ITS_COMPARISON,
+        unless="{unless}",
+    )
+    has_gold = campaign.gold_every > 0 or campaign.num_qualification > 0
+    wanted = {"own": renews_own, "gold": has_gold, "repeat": campaign.repeat_every > 0, "fresh": True}
+    texts = {"own": OWN, "gold": GOLD, "repeat": REPEAT, "fresh": fresh}
+    given = [name for name, is_wanted in wanted.items() if is_wanted]
+    parts = [_unless(texts[name], given[:place]) for place, name in enumerate(given)]
+    parts.insert(int(renews_own), _unless(MAY, given[: int(renews_own)]))
+    union = " UNION ALL ".join(f"SELECT * FROM {name}" for name in given)
     return f"WITH {','.join(parts)} SELECT * FROM ({union}) AS served ORDER BY priority DESC, number, id"
+
+
+def _unless(part: str, before: Sequence[str]) -> str:
+    """The part, for the case that none of those before it has given anything."""
+    return part.replace("{unless}", "".join(f" AND NOT EXISTS (SELECT 1 FROM {name})" for name in before))

@@ -21,12 +21,15 @@ from annotation.opt_outs import opt_outs_today
 from annotation.question import Question
 from annotation.queue_reasons import why_nothing, why_served
 from annotation.text_lengths import lengths_shown
+from core.compiled import CompiledQuery
 from core.errors import ConcordError
 
 __all__ = ["why_nothing", "why_served"]
 
 NUM_REVISABLE = 10  # of an annotator's latest judgments in a campaign
 MAX_DRAFT_CHARACTERS = 200_000
+
+SLOT = CompiledQuery(lambda slot: Slot.objects.select_related("campaign").filter(pk=slot).order_by(), slot=-1)
 
 
 class LeaseLost(ConcordError):
@@ -118,7 +121,7 @@ def submit_judgment(
     The same key gives the same judgment however often it is sent. An answer after the lease's end is taken while nobody
     else holds the slot. Raises `LeaseLost` (the draft stays with the sender) or `AnswerRefused` with the broken rule.
     """
-    slot = Slot.objects.select_related("campaign").filter(pk=slot_id).first()
+    slot = SLOT.first(slot=slot_id)
     if slot is None or slot.judged_at is not None or slot.annotator_id != annotator.pk:
         known = _known(annotator, idempotency_key, slot_id)
         if known is not None:
@@ -228,7 +231,7 @@ def save_draft(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID, dr
 def renew_lease(*, slot_id: int, annotator: Annotator, token: str | uuid.UUID, now: datetime | None = None) -> datetime:
     """Prolong a lease; returns its new end. Raises `LeaseLost`."""
     now = now or timezone.now()
-    slot = Slot.objects.select_related("campaign").filter(pk=slot_id).first()
+    slot = SLOT.first(slot=slot_id)
     _check_lease(slot, annotator, token)
     assert slot is not None  # noqa: S101 -- _check_lease raises otherwise
     until = now + timedelta(seconds=slot.campaign.lease_seconds)

@@ -200,6 +200,7 @@ def cpu_seconds(server: subprocess.Popen[bytes]) -> float:
 
 def fill(size: int, num_labelers: int) -> tuple[int, list[tuple[str, str]]]:
     """A campaign of `size` comparisons (five completions a prompt, ten pairs, two judgments each) and its labelers."""
+    from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
     from django.contrib.sessions.backends.db import SessionStore
     from django.db import connection
@@ -221,7 +222,7 @@ def fill(size: int, num_labelers: int) -> tuple[int, list[tuple[str, str]]]:
         services.enrol(campaign=campaign, annotator=services.person_annotator(workspace=workspace, user=user))
         store = SessionStore()
         store[SESSION_KEY], store[HASH_SESSION_KEY] = str(user.pk), user.get_session_auth_hash()
-        store[BACKEND_SESSION_KEY] = "django.contrib.auth.backends.ModelBackend"
+        store[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         store.save()
         sessions.append((str(store.session_key), secrets.token_hex(16)))
     return campaign.pk, sessions

@@ -8,8 +8,19 @@ from django.utils import timezone
 
 from annotation import queue
 from annotation.models import Annotator, Enrolment, Slot
+from core.compiled import CompiledQuery
 
 MOST_NUMBERS = 50  # that a page may name
+
+OPEN_SLOTS = CompiledQuery(
+    lambda campaign, annotator: (
+        Slot.objects.filter(campaign=campaign, withdrawn_at=None)
+        .open_lease_of(annotator)
+        .exclude(purpose=Slot.Purpose.ADJUDICATION)
+    ),
+    campaign=-1,
+    annotator=-2,
+)
 
 
 @dataclass(frozen=True)
@@ -23,11 +34,8 @@ class OpenSlots:
     @classmethod
     def of(cls, enrolment: Enrolment) -> "OpenSlots":
         """Asked for once a request."""
-        own = Slot.objects.filter(campaign=enrolment.campaign_id, withdrawn_at=None).open_lease_of(
-            enrolment.annotator_id
-        )
-        tasks = own.exclude(purpose=Slot.Purpose.ADJUDICATION).only("pk", "tab", "token", "leased_until")
-        return cls(enrolment.annotator, list(tasks), timezone.now())
+        tasks = OPEN_SLOTS.all(campaign=enrolment.campaign_id, annotator=enrolment.annotator_id)
+        return cls(enrolment.annotator, tasks, timezone.now())
 
     def is_in_tab(self, *, other_than: str = "") -> bool:
         """Whether a live lease belongs to a tab other than this one."""

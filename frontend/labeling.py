@@ -9,8 +9,9 @@ from django.db.models import Q
 
 from accounts.models import User
 from annotation import answers, opt_outs, queue, rationales
-from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgment, Slot
+from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
 from annotation.question import Question
+from annotation.task_content import content_of
 from frontend.choices import Choice, pairwise_choices
 
 PAIRWISE_NAMES = "AB"
@@ -137,22 +138,20 @@ def _excerpt(text: str, length: int) -> str:
 def _shown(slot: Slot) -> dict[str, Any]:
     """What a task says, whether new or given anew. The slot's campaign is loaded."""
     question = queue.question_of(slot)
-    comparison = Comparison.objects.select_related("prompt").get(pk=slot.comparison_id)
-    by_position = list(comparison.candidates.order_by("position").values_list("completion__text", flat=True))
+    content = content_of(slot.comparison_id)
     names = PAIRWISE_NAMES if question.kind == "pairwise" else RANKING_NAMES
-    messages: list[dict[str, str]] = comparison.prompt.messages
     return {
         "slot": slot,
         "question": question,
-        "earlier_turns": messages[:-1],
-        "last_turn": messages[-1]["content"],
+        "earlier_turns": content.messages[:-1],
+        "last_turn": content.messages[-1]["content"],
         "replies": [
-            Reply(place=place, name=names[place], text=by_position[position])
+            Reply(place=place, name=names[place], text=content.texts[position])
             for place, position in enumerate(slot.display_order)
         ],
         "choices": pairwise_choices(question) if question.kind == "pairwise" else [],
         "wants_rationale": rationales.is_wanted(slot, question),
-        "is_sensitive": opt_outs.SENSITIVE in comparison.categories,
+        "is_sensitive": opt_outs.SENSITIVE in content.categories,
     }
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Aggregate, Count, FloatField
+from django.db import connection
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
@@ -15,12 +15,10 @@ NUM_IN_HISTORY = 50
 LONGEST_STREAK = 400  # days that are looked at
 
 
-class Median(Aggregate):
-    """The middle value, computed by the database."""
-
-    function = "PERCENTILE_CONT"
-    template = "%(function)s(0.5) WITHIN GROUP (ORDER BY %(expressions)s)"
-    output_field = FloatField()
+DAY = """
+SELECT count(*), percentile_cont(0.5) WITHIN GROUP (ORDER BY active_ms) FROM annotation_judgment
+WHERE annotator_id = %s AND is_current AND created_at >= %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,9 +45,10 @@ class HistoryLine:
 def day_of(annotator: Annotator) -> Day:
     """What the annotator has done today, in all campaigns of the workspace."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    today = Judgment.objects.current().filter(annotator=annotator, created_at__gte=midnight)
-    row = today.aggregate(num_done=Count("pk"), median=Median("active_ms"))
-    return Day(num_done=row["num_done"], median_seconds=None if row["median"] is None else row["median"] / 1000)
+    with connection.cursor() as cursor:
+        cursor.execute(DAY, [annotator.pk, midnight])
+        num_done, median_ms = cursor.fetchone()
+    return Day(num_done=num_done, median_seconds=None if median_ms is None else median_ms / 1000)
 
 
 def streak_of(annotator: Annotator) -> int:

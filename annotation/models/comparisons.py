@@ -135,6 +135,11 @@ class Slot(models.Model):
                 condition=Q(purpose="main", annotator__isnull=False),
                 name="sides_of_an_annotator",
             ),
+            models.Index(
+                fields=["annotator", "campaign"],
+                condition=Q(judged_at=None, withdrawn_at=None, annotator__isnull=False),
+                name="leases_of_an_annotator",
+            ),
         ]
 
     def __str__(self) -> str:

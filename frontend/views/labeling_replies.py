@@ -4,15 +4,25 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.http import HttpResponse, JsonResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse, JsonResponse
 
 from annotation.models import Enrolment
+from core.compiled import CompiledQuery
 from core.errors import ConcordError
 from frontend.access import SignedInRequest
 
 P = ParamSpec("P")
 View = Callable[Concatenate[SignedInRequest, P], HttpResponse]
+
+OWN_ENROLMENT = CompiledQuery(
+    lambda user, campaign: (
+        Enrolment.objects.filter(annotator__user=user, campaign=campaign)
+        .select_related("campaign", "annotator")
+        .order_by()
+    ),
+    user=-1,
+    campaign=-2,
+)
 
 
 class WrongUser(ConcordError):
@@ -44,8 +54,10 @@ def in_json(view: View[P]) -> View[P]:
 
 def own_enrolment(request: SignedInRequest, campaign_id: int) -> Enrolment:
     """The user's own place in the campaign; 404 for everybody else, managers included."""
-    own = Enrolment.objects.filter(annotator__user=request.user).select_related("campaign", "annotator")
-    return get_object_or_404(own, campaign=campaign_id)
+    own = OWN_ENROLMENT.first(user=request.user.pk, campaign=campaign_id)
+    if own is None:
+        raise Http404
+    return own
 
 
 def posted_number(request: SignedInRequest, name: str) -> int:
