@@ -45,7 +45,7 @@ ACTIONS: tuple[Action, ...] = (
         ("submit", "submit", ("enter",)),
     ),
     *_group(
-        "Digits: choices from the left, replies, points",
+        "Digits",
         *((f"digit_{digit}", f"the digit {digit}", (str(digit),)) for digit in range(1, 10)),
     ),
     *_group(
@@ -71,7 +71,7 @@ ACTIONS: tuple[Action, ...] = (
         ("reveal", "show what is blurred", ("v",)),
     ),
     *_group(
-        "Widgets",
+        "Points and words",
         ("points", "next points to give", ("x",)),
         ("rationale", "say why", ("n",)),
         ("edit", "edit the best reply", ("w",)),

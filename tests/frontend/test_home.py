@@ -65,7 +65,7 @@ def test_a_paused_labeler_is_told_why(factory: Factory, browse: Browse) -> None:
 
     page = browse(factory.bob()).get("/").content.decode()
 
-    assert "please ask Alice" in page
+    assert "Please ask Alice." in page
     assert "waiting" not in page
 
 

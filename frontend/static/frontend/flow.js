@@ -1,7 +1,7 @@
 // From one task to the next and back: what is shown, what was answered, what is revised or skipped.
 
 import { answerOf, choose, isChoice, missingIn, restoreAnswer } from "./answer.js";
-import { say, unsay } from "./notices.js";
+import { say, unhint, unsay } from "./notices.js";
 import { afterPaint } from "./painting.js";
 import { parse } from "./prefetch.js";
 import { addresses, get, newKey } from "./requests.js";
@@ -92,6 +92,7 @@ export class Flow {
     if (!isChoice(button)) return this.commit(since);
     const { form } = this.bench;
     choose(form, button);
+    unhint();
     this.drafts.note(form);
     if (this.preferences.one_press && form.dataset.onePress !== undefined) this.onePress.start(button);
   }
@@ -101,7 +102,7 @@ export class Flow {
     this.onePress.cancel();
     if (!form || this.isLost) return;
     const missing = missingIn(form);
-    if (missing) return say(missing, { mood: "warn" });
+    if (missing) return say(missing, { mood: "warn", isHint: true });
     const { active, total } = this.bench.timeOf(form);
     const fields = { answer: JSON.stringify(answerOf(form)), active_ms: active, total_ms: total };
     if (form.dataset.revises) this.sendRevision(fields);

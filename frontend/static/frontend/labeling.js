@@ -11,7 +11,7 @@ import { listenToKeys } from "./keyboard.js";
 import { Keymap } from "./keymap.js";
 import { Leases } from "./lease.js";
 import { mountHistory, mountSettings, mountSkipMenu } from "./menus.js";
-import { say, showSaved, unsay } from "./notices.js";
+import { say, showSaved, unhint, unsay } from "./notices.js";
 import { OnePress } from "./one_press.js";
 import { Outbox } from "./outbox.js";
 import { OutboxStore, storeKey } from "./outbox_store.js";
@@ -129,6 +129,7 @@ document.addEventListener("submit", (event) => {
 
 document.addEventListener("answerchange", () => {
   flow.onePress.cancel();
+  unhint();
   if (bench.form) flow.drafts.note(bench.form);
 });
 

@@ -2,10 +2,11 @@
 
 const notice = () => document.getElementById("notice");
 
-/** actions: [{label, run}]. Replaces what was said before. */
-export function say(text, { mood = "", actions = [] } = {}) {
+/** actions: [{label, run}]. Replaces what was said before. A hint about the answer goes when the answer changes. */
+export function say(text, { mood = "", actions = [], isHint = false } = {}) {
   const box = document.createElement("div");
   box.className = `notice ${mood}`;
+  box.toggleAttribute("data-hint", isHint);
   const words = document.createElement("p");
   words.textContent = text;
   box.append(words, ...actions.map(buttonOf));
@@ -14,6 +15,10 @@ export function say(text, { mood = "", actions = [] } = {}) {
 
 export function unsay() {
   notice().replaceChildren();
+}
+
+export function unhint() {
+  notice().querySelector("[data-hint]")?.remove();
 }
 
 function buttonOf({ label, run }) {
@@ -33,7 +38,7 @@ const PROBLEMS = {
 
 /** state: what the outbox reports. */
 export function showSaved(badge, { count, problem, isStored }) {
-  const isFine = !problem && isStored;
+  const isFine = isStored && (!problem || !count); // another tab may have sent what waited here
   badge.dataset.mood = isFine ? (count ? "busy" : "good") : "bad";
   badge.dataset.count = count;
   if (!count) badge.textContent = "Saved ✓";

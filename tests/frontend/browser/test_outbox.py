@@ -189,7 +189,7 @@ def test_an_answer_is_never_sent_under_another_users_name(factory: Factory, desk
     page = desk.page
     desk.label(factory.bob(), campaign)
     desk.wait_for_next()
-    page.context.route("**/submit/", lambda route: route.abort())
+    page.context.route("**/submit/", lambda route: route.abort())  # in both tabs
     desk.press("1", "Enter")
     expect(page.locator("#saved")).to_contain_text("1 unsaved")
     other = Desk(page.context.new_page(), desk.address, desk.complaints)

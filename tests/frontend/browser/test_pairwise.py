@@ -134,11 +134,15 @@ def test_a_page_that_is_loaded_again_keeps_its_task(factory: Factory, desk: Desk
 
 def test_without_a_choice_nothing_is_sent(factory: Factory, desk: Desk) -> None:
     desk.label(factory.bob(), factory.campaign(num_comparisons=1))
+    top = desk.page.locator(".replies").bounding_box()
 
     desk.press("Enter")
 
     expect(desk.page.locator("#notice")).to_contain_text("Choose an answer first.")
+    assert desk.page.locator(".replies").bounding_box() == top, "the text stays where it is"
     assert not Judgment.objects.exists()
+    desk.press("1")
+    expect(desk.page.locator("#notice")).to_be_empty()
 
 
 def test_the_next_task_is_shown_before_the_server_has_heard_of_the_answer(factory: Factory, desk: Desk) -> None:
