@@ -6,6 +6,8 @@ from accounts.admin import JobAdmin, RecordAdmin, RecordInline
 from generation.models import (
     Completion,
     CompletionFlag,
+    GuardRun,
+    GuardVerdict,
     LanguageModel,
     Prompt,
     PromptDiversity,
@@ -79,6 +81,22 @@ class CompletionFlagAdmin(RecordAdmin):
     list_filter = ("kind",)
     search_fields = ("detail",)
     list_select_related = ("completion",)
+    is_deletable = False
+
+
+@admin.register(GuardRun)
+class GuardRunAdmin(JobAdmin):
+    """Guard runs."""
+
+
+@admin.register(GuardVerdict)
+class GuardVerdictAdmin(RecordAdmin):
+    """What guards said."""
+
+    list_display = ("id", "run", "is_flagged", "labels")
+    list_filter = ("is_flagged",)
+    search_fields = ("reply", "run__name")
+    list_select_related = ("run",)
     is_deletable = False
 
 

@@ -37,3 +37,9 @@ class SamplingRunQuerySet(WorkspaceQuerySet):
 
     def with_arms(self) -> Self:
         return self.prefetch_related("arms__model")
+
+
+class GuardVerdictQuerySet(VisibleMixin):
+    """Verdicts reach their workspace through their run."""
+
+    workspace_path = "run__workspace"

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core import jobs
-from generation.models import SamplingRun
+from generation.models import GuardRun, SamplingRun
 
 
 @shared_task
@@ -12,3 +12,11 @@ def run_sampling(pk: int) -> None:
     from generation import runner
 
     jobs.perform(SamplingRun, pk, runner.sample)
+
+
+@shared_task
+def run_guard(pk: int) -> None:
+    """Carry out the guard run, unless somebody else does."""
+    from generation import guard_runner
+
+    jobs.perform(GuardRun, pk, guard_runner.check)

@@ -11,6 +11,7 @@ from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
+from frontend.views.guards import guards_for
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
 from generation.splits import split_of
@@ -34,6 +35,7 @@ def prompt_set(request: SignedInRequest, set_id: int) -> HttpResponse:
         "num_held_out": num_held_out,
         "rows": [(prompt, split_of(prompt.fingerprint, found.held_out_fraction)) for prompt in page],
         "sampling_runs": found.sampling_runs.all(),
+        **_guards(request, found),
     }
     return render(request, "frontend/generation/prompt_set.html", context)
 
@@ -61,7 +63,7 @@ def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     context: dict[str, Any] = {"run": run, "may_cancel": may_cancel, "arms": run.arms.select_related("model")}
     if request.htmx:
         return render(request, "frontend/generation/sampling_state.html", context)
-    context |= _sampled(request, run) | _quality(run)
+    context |= _sampled(request, run) | _quality(run) | _guards(request, run)
     return render(request, "frontend/generation/sampling_run.html", context)
 
 
@@ -103,6 +105,18 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
         "rows": rows,
         "num_completions": run.completions.count(),
         "num_duplicates": num_duplicates,
+    }
+
+
+def _guards(request: SignedInRequest, target: PromptSet | SamplingRun) -> dict[str, Any]:
+    """Guard runs over it, and the guards that could check it, for those who may start one."""
+    is_complete = isinstance(target, PromptSet) or target.has_ended
+    may_start = is_complete and may_engineer(request.user, target.workspace)
+    return {
+        "guard_runs": target.guard_runs.select_related("guard"),
+        "guards": guards_for(target.workspace) if may_start else None,
+        "guard_target": "prompt_set" if isinstance(target, PromptSet) else "sampling_run",
+        "guard_target_id": target.pk,
     }
 
 

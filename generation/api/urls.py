@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from generation.api.guard_views import GuardRunViewSet, GuardVerdictViewSet
 from generation.api.views import (
     CompletionViewSet,
     ModelViewSet,
@@ -22,6 +23,10 @@ urlpatterns = [
     ),
     path("models", ModelViewSet.as_view(MANY), name="api-models"),
     path("models/<int:pk>", ModelViewSet.as_view(ONE), name="api-model"),
+    path("guard-runs", GuardRunViewSet.as_view(MANY), name="api-guard-runs"),
+    path("guard-runs/<int:pk>", GuardRunViewSet.as_view(ONE), name="api-guard-run"),
+    path("guard-runs/<int:pk>/cancel", GuardRunViewSet.as_view(CANCEL), name="api-cancel-guard"),
+    path("guard-runs/<int:guard_run>/verdicts", GuardVerdictViewSet.as_view(LIST), name="api-guard-verdicts"),
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),
     path("sampling-runs/<int:pk>", SamplingRunViewSet.as_view(ONE), name="api-sampling-run"),
     path("sampling-runs/<int:pk>/cancel", SamplingRunViewSet.as_view(CANCEL), name="api-cancel-sampling"),

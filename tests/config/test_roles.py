@@ -130,6 +130,15 @@ CASES = [
         path=of("prompt_set", "prompt_set"),
         body=lambda w: '{"prompt": "Hi"}',
     ),
+    Case("get", "api-guard-runs", LISTED),
+    Case(
+        "post", "api-guard-runs", "201 201 400 404 401", body=lambda w: w.body(prompt_set=w.prompt.prompt_set_id)
+    ),
+    Case("get", "api-guard-run", READ, path=of("guard_run")),
+    Case(
+        "post", "api-cancel-guard", ENGINEERED_THERE, path=lambda w: {"pk": w.make.guard_run(status="running").pk}
+    ),
+    Case("get", "api-guard-verdicts", READ, path=of("guard_run", "guard_run")),
     Case("get", "api-models", LISTED),
     Case(
         "post", "api-models", MANAGED, body=lambda w: w.body(source="hub", location="meta-llama/Llama-3.2-1B-Instruct")

@@ -10,7 +10,17 @@ from accounts.models import Workspace
 from core.models import Job
 from generation import services as generation
 from generation.candidate_marking import mark_candidates
-from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
+from generation.guards.rules import DEFAULT_RULES, rules_to_json
+from generation.models import (
+    Completion,
+    GuardRun,
+    GuardVerdict,
+    LanguageModel,
+    Prompt,
+    PromptSet,
+    SamplingArm,
+    SamplingRun,
+)
 from generation.prompt_lines import NewPrompt
 from tests.factory.columns import job_columns
 from tests.factory.people import People
@@ -90,6 +100,20 @@ class Generation(People):
         first = run.completions.earliest("pk")
         Completion.objects.filter(pk=first.pk).update(text="I'm sorry, but I can't help with that.")
         mark_candidates(run)
+        return run
+
+    def guard_run(self, prompt_set: PromptSet | None = None, *, status: str = Job.Status.FINISHED) -> GuardRun:
+        """A guard run by our rules over the prompts of a set; a finished one has flagged the first of them."""
+        prompt_set = prompt_set or self.prompt_set(num_prompts=1)
+        run = GuardRun.objects.create(
+            workspace=prompt_set.workspace,
+            name=self._name("guard"),
+            prompt_set=prompt_set,
+            rules=rules_to_json(DEFAULT_RULES),
+            **job_columns(status),
+        )
+        if status == Job.Status.FINISHED:
+            GuardVerdict.objects.create(run=run, prompt=prompt_set.prompts.first(), is_flagged=True, labels=["weapons"])
         return run
 
     def completions(
