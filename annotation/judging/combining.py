@@ -52,6 +52,8 @@ def combine(spec: JudgeSpec, item: Item, outcomes: Sequence[tuple[JudgeCall, Out
         return Judged(answer={"cant_judge": True} if can_say_so else None, reason=_CONFLICT, **common)
     tiers = _settled(spec, rounds, len(item.texts))
     answer, reason = answer_of(spec, item, tiers, rounds, soft)
+    if answer and item.question.kind == "rating":
+        tiers = answer["tiers"]  # those of the mean points
     return Judged(answer=answer, reason=reason, tiers=tiers, **common)
 
 

@@ -215,6 +215,57 @@ def test_aspects_are_kept_and_their_mean_decides() -> None:
     assert judged.scores == (3.5, 4.0)
 
 
+def test_a_rating_question_gets_the_mean_points_of_both_orders() -> None:
+    spec = make_spec("aspects", aspects=(Aspect(name="honesty"),))
+    judged = judged_by(spec, item_of(2, rating(5, 2)), lambda call: '{"ratings": {"A": 5, "B": 2}}')
+    assert answer_of(judged) == {"tiers": TIE, "ratings": [4, 4]}  # 3.5 goes up
+    said = {0: '{"ratings": {"A": 5, "B": 1}}', 1: '{"ratings": {"A": 3, "B": 2}}'}
+    judged = judged_by(spec, item_of(2, rating(5, 2)), lambda call: said[call.round])
+    assert (answer_of(judged)["ratings"], judged.tiers, judged.flipped) == ([4, 2], FIRST, True)
+
+
+def test_a_mean_of_points_settles_orders_that_disagree() -> None:
+    spec = make_spec("aspects", aspects=(Aspect(name="honesty"),), conflict="mean")
+    said = {0: '{"ratings": {"A": 5, "B": 1}}', 1: '{"ratings": {"A": 3, "B": 2}}'}
+    assert judged_by(spec, item_of(), lambda call: said[call.round]).tiers == FIRST
+
+
+def test_level_rankings_of_samples_fall_back_to_the_mean_rank() -> None:
+    spec = make_spec("listwise", orders="balanced", num_samples=2, temperature=1.0)
+    said = {0: "A > B > C", 1: "A > C > B"}
+    item = item_of(3, ranking(3), display_order=(0, 1, 2))
+    judged = judged_by(spec, item, lambda call: said[call.sample])
+    assert (judged.tiers, judged.margin) == ([[0], [1, 2]], 0.0)
+
+
+def test_strengths_of_points_and_probabilities_come_from_their_distance() -> None:
+    question = pairwise(num_strengths=4)
+    points = {0: 10, 1: 5}
+    judged = judged_by(make_spec("single_score"), item_of(question=question), lambda c: str(points[c.display_order[0]]))
+    assert answer_of(judged)["strength"] == 3  # 5 of 9 steps: 2.2 of 4, upwards
+    spec, item = make_spec("pairwise_logprobs", orders="balanced"), item_of(question=question, display_order=(0, 1))
+    (call,) = plan(spec, item, 0)
+    soft = combine(spec, item, [(call, read(call, tokens_of(A=0.3, B=0.6, C=0.1)))])
+    assert answer_of(soft) == {"tiers": SECOND, "strength": 2}  # .3 of 4 is 1.2, upwards
+
+
+def test_a_panel_averages_soft_labels() -> None:
+    spec, item = make_spec("pairwise_logprobs", orders="balanced"), item_of(display_order=(0, 1))
+    (call,) = plan(spec, item, 0)
+    replies = [tokens_of(A=0.9, B=0.05, C=0.05), tokens_of(A=0.4, B=0.5, C=0.1), tokens_of(A=0.4, B=0.5, C=0.1)]
+    members = [combine(spec, item, [(call, read(call, reply))]) for reply in replies]
+    assert combine_panel(members, question=pairwise()).tiers == SECOND
+    mean = combine_panel(members, question=pairwise(), method="mean")
+    assert mean.tiers == FIRST
+    assert mean.preference == pytest.approx((1.7 + 0.25 / 2) / 3)
+
+
+def test_a_panel_that_ties_where_no_tie_is_allowed_says_so() -> None:
+    found = combine_panel(panel_of("A", "B"), question=pairwise(allows_ties=False))
+    assert found.answer is None
+    assert "without ties" in found.reason
+
+
 def test_principles_vote() -> None:
     spec = make_spec("constitution", principles=("a", "b", "c"))
     judged = judged_by(spec, item_of(), lambda call: f"[[{letter_of(call, 1 if call.part else 0)}]]")

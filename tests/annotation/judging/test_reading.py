@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import random
 from typing import Any
 
 import pytest
@@ -387,3 +388,19 @@ def test_reasons_are_kept_without_hidden_characters() -> None:
     outcome = read_text("pairwise_reasoning", '{"reasoning": "A \\u202eis\\u0000 right.", "verdict": "A"}')
     assert isinstance(outcome, Verdict)
     assert outcome.rationale == "A is right."
+
+
+FRAGMENTS = [
+    *("[[", "]]", "A", "B", "tie", "{", "}", '"verdict"', '"score"', '"ratings"', '"answers"', '"ranking"', ":", '"'),
+    *("\ud800", "Verdict: ", "Rating: ", "7", "/10", "\n", "<think>", "</think>", "```json\n", "```", " > ", "=", ","),
+    *("1. yes", "no", "null", "NaN", "true", "[", "]", "-", "Reply ", "I'm sorry", " ", "７", "\x00", "²", "e999"),
+]
+
+
+@pytest.mark.parametrize("protocol", SPECS)
+def test_whatever_a_reply_is_made_of_it_is_read_without_an_error(protocol: str) -> None:
+    drawn, call = random.Random(0), call_of(protocol)
+    for _ in range(300):
+        text = "".join(drawn.choices(FRAGMENTS, k=drawn.randint(1, 30)))
+        outcome = read(call, TextReply(text=text, finish_reason=drawn.choice(["stop", "length"])))
+        assert json.dumps(outcome.to_json() if isinstance(outcome, Verdict) else outcome.reason)
