@@ -63,6 +63,7 @@ urlpatterns = [
     path("evaluations/<int:run_id>/cancel/", evaluations.cancel_evaluation, name="cancel-evaluation"),
     path("prompt-sets/", include("frontend.prompt_urls")),
     path("guard-runs/", include("frontend.guard_urls")),
+    path("", include("frontend.constitution_urls")),
     path("models/<int:model_id>/", generation.language_model, name="language-model"),
     path("sampling-runs/<int:run_id>/", generation.sampling_run, name="sampling-run"),
     path("sampling-runs/<int:run_id>/figures/", generation.sampling_figures, name="sampling-figures"),

@@ -6,12 +6,16 @@ from accounts.admin import JobAdmin, RecordAdmin, RecordInline
 from generation.models import (
     Completion,
     CompletionFlag,
+    Constitution,
+    ConstitutionVersion,
     GuardRun,
     GuardVerdict,
     LanguageModel,
     Prompt,
     PromptDiversity,
     PromptSet,
+    Revision,
+    RevisionRun,
     SamplingArm,
     SamplingRun,
 )
@@ -81,6 +85,42 @@ class CompletionFlagAdmin(RecordAdmin):
     list_filter = ("kind",)
     search_fields = ("detail",)
     list_select_related = ("completion",)
+    is_deletable = False
+
+
+@admin.register(Constitution)
+class ConstitutionAdmin(RecordAdmin):
+    """Constitutions."""
+
+    list_display = ("name", "workspace", "created_at")
+    list_filter = ("workspace",)
+    search_fields = ("name",)
+    list_select_related = ("workspace",)
+    editable = ("name",)
+
+
+@admin.register(ConstitutionVersion)
+class ConstitutionVersionAdmin(RecordAdmin):
+    """Their principles. What runs were made with is never changed."""
+
+    list_display = ("constitution", "number", "created_by", "created_at")
+    search_fields = ("constitution__name",)
+    list_select_related = ("constitution", "created_by")
+    is_deletable = False
+
+
+@admin.register(RevisionRun)
+class RevisionRunAdmin(JobAdmin):
+    """Revision runs."""
+
+
+@admin.register(Revision)
+class RevisionAdmin(RecordAdmin):
+    """Rounds of critique and revision."""
+
+    list_display = ("run", "original", "step", "principle")
+    search_fields = ("principle", "critique")
+    list_select_related = ("run", "original")
     is_deletable = False
 
 

@@ -39,6 +39,12 @@ class SamplingRunQuerySet(WorkspaceQuerySet):
         return self.prefetch_related("arms__model")
 
 
+class RevisionQuerySet(VisibleMixin):
+    """Revisions reach their workspace through their run."""
+
+    workspace_path = "run__workspace"
+
+
 class GuardVerdictQuerySet(VisibleMixin):
     """Verdicts reach their workspace through their run."""
 

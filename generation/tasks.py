@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core import jobs
-from generation.models import GuardRun, SamplingRun
+from generation.models import GuardRun, RevisionRun, SamplingRun
 
 
 @shared_task
@@ -20,3 +20,11 @@ def run_guard(pk: int) -> None:
     from generation import guard_runner
 
     jobs.perform(GuardRun, pk, guard_runner.check)
+
+
+@shared_task
+def run_revision(pk: int) -> None:
+    """Carry out the revision run, unless somebody else does."""
+    from generation import revision_runner
+
+    jobs.perform(RevisionRun, pk, revision_runner.revise)

@@ -31,9 +31,15 @@ from annotation.api.quality_views import (
     DisputeViewSet,
     PauseViewSet,
 )
+from annotation.api.revision_views import RevisionComparisonViewSet
 from annotation.api.settings_views import CampaignSettingsViewSet
 
 urlpatterns = [
+    path(
+        "campaigns/<int:campaign>/revision-comparisons",
+        RevisionComparisonViewSet.as_view({"post": "create"}),
+        name="api-revision-comparisons",
+    ),
     path("campaigns", CampaignViewSet.as_view(MANY), name="api-campaigns"),
     path("campaigns/<int:pk>", CampaignViewSet.as_view(ONE), name="api-campaign"),
     path("campaigns/<int:pk>/open", CampaignViewSet.as_view({"post": "open"}), name="api-open-campaign"),

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from generation.api.constitution_views import ConstitutionViewSet, RevisionRunViewSet, RevisionViewSet
 from generation.api.guard_views import GuardRunViewSet, GuardVerdictViewSet
 from generation.api.views import (
     CompletionViewSet,
@@ -27,6 +28,17 @@ urlpatterns = [
     path("guard-runs/<int:pk>", GuardRunViewSet.as_view(ONE), name="api-guard-run"),
     path("guard-runs/<int:pk>/cancel", GuardRunViewSet.as_view(CANCEL), name="api-cancel-guard"),
     path("guard-runs/<int:guard_run>/verdicts", GuardVerdictViewSet.as_view(LIST), name="api-guard-verdicts"),
+    path("constitutions", ConstitutionViewSet.as_view(MANY), name="api-constitutions"),
+    path("constitutions/<int:pk>", ConstitutionViewSet.as_view(ONE), name="api-constitution"),
+    path(
+        "constitutions/<int:pk>/versions",
+        ConstitutionViewSet.as_view({"get": "versions", "post": "revise"}),
+        name="api-constitution-versions",
+    ),
+    path("revision-runs", RevisionRunViewSet.as_view(MANY), name="api-revision-runs"),
+    path("revision-runs/<int:pk>", RevisionRunViewSet.as_view(ONE), name="api-revision-run"),
+    path("revision-runs/<int:pk>/cancel", RevisionRunViewSet.as_view(CANCEL), name="api-cancel-revision"),
+    path("revision-runs/<int:revision_run>/revisions", RevisionViewSet.as_view(LIST), name="api-revisions"),
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),
     path("sampling-runs/<int:pk>", SamplingRunViewSet.as_view(ONE), name="api-sampling-run"),
     path("sampling-runs/<int:pk>/cancel", SamplingRunViewSet.as_view(CANCEL), name="api-cancel-sampling"),

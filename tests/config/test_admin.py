@@ -39,6 +39,7 @@ def everything(factory: Factory) -> None:
     factory.pipeline()
     factory.marked_run()
     factory.guard_run()
+    factory.revision_run()
     services.issue_token(user=factory.alice())
 
 

@@ -139,6 +139,46 @@ CASES = [
         "post", "api-cancel-guard", ENGINEERED_THERE, path=lambda w: {"pk": w.make.guard_run(status="running").pk}
     ),
     Case("get", "api-guard-verdicts", READ, path=of("guard_run", "guard_run")),
+    Case("get", "api-constitutions", LISTED),
+    Case(
+        "post",
+        "api-constitutions",
+        MANAGED,
+        body=lambda w: w.body(principles=[{"name": "a", "critique": "b", "revision": "c"}]),
+    ),
+    Case("get", "api-constitution", READ, path=of("constitution")),
+    Case("get", "api-constitution-versions", READ, path=of("constitution")),
+    Case(
+        "post",
+        "api-constitution-versions",
+        MANAGED_THERE,
+        path=of("constitution"),
+        body=lambda w: {"principles": [{"name": "a", "critique": "b", "revision": "c"}]},
+    ),
+    Case("get", "api-revision-runs", LISTED),
+    Case(
+        "post",
+        "api-revision-runs",
+        "201 201 400 404 401",
+        body=lambda w: w.body(
+            sampling_run=w.sampling_run.pk, constitution=w.constitution.pk, model=w.model.pk
+        ),
+    ),
+    Case("get", "api-revision-run", READ, path=of("revision_run")),
+    Case(
+        "post",
+        "api-cancel-revision",
+        ENGINEERED_THERE,
+        path=lambda w: {"pk": w.make.revision_run(status="running").pk},
+    ),
+    Case("get", "api-revisions", READ, path=of("revision_run", "revision_run")),
+    Case(
+        "post",
+        "api-revision-comparisons",
+        "201 403 404 404 401",
+        path=of("campaign", "campaign"),
+        body=lambda w: {"revision_run": w.revision_run.pk},
+    ),
     Case("get", "api-models", LISTED),
     Case(
         "post", "api-models", MANAGED, body=lambda w: w.body(source="hub", location="meta-llama/Llama-3.2-1B-Instruct")

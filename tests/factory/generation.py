@@ -10,14 +10,17 @@ from accounts.models import Workspace
 from core.models import Job
 from generation import services as generation
 from generation.candidate_marking import mark_candidates
+from generation.constitutions.principles import EXAMPLE, principles_to_json
 from generation.guards.rules import DEFAULT_RULES, rules_to_json
 from generation.models import (
     Completion,
+    Constitution,
     GuardRun,
     GuardVerdict,
     LanguageModel,
     Prompt,
     PromptSet,
+    RevisionRun,
     SamplingArm,
     SamplingRun,
 )
@@ -114,6 +117,37 @@ class Generation(People):
         )
         if status == Job.Status.FINISHED:
             GuardVerdict.objects.create(run=run, prompt=prompt_set.prompts.first(), is_flagged=True, labels=["weapons"])
+        return run
+
+    def constitution(self, *, workspace: Workspace | None = None) -> Constitution:
+        """A constitution with the principles of our example."""
+        constitution = Constitution.objects.create(
+            workspace=workspace or self.workspace(), name=self._name("constitution")
+        )
+        constitution.versions.create(number=1, principles=principles_to_json(EXAMPLE))
+        return constitution
+
+    def revision_run(self, *, status: str = Job.Status.FINISHED) -> RevisionRun:
+        """A revision run; a finished one has revised one reply once."""
+        sampling_run, model = self.sampling_run(), self.model()
+        version = self.constitution().versions.get()
+        columns = job_columns(status)
+        run = RevisionRun.objects.create(
+            workspace=sampling_run.workspace,
+            name=self._name("revision"),
+            sampling_run=sampling_run,
+            version=version,
+            model=model,
+            **columns,
+        )
+        original = sampling_run.completions.earliest("pk")
+        if status == Job.Status.FINISHED:
+            revised = Completion.objects.create(
+                prompt=original.prompt, origin=Completion.Origin.REVISED, model=model, text="A better one."
+            )
+            run.revisions.create(
+                original=original, parent=original, completion=revised, step=0, principle="Honest", critique="It lied."
+            )
         return run
 
     def completions(
