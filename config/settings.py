@@ -23,6 +23,7 @@ except EnvironmentInvalid as error:
 
 BASE_DIR = PROJECT_DIR  # the folder of manage.py, where child processes start
 VAR_DIR = ENVIRONMENT.var_dir
+VLLM_DIR = BASE_DIR / ".venv-vllm"  # the environment that `make vllm` builds
 DATASETS_DIR = VAR_DIR / "datasets"
 RUNS_DIR = VAR_DIR / "runs"
 SECRET_KEY = ENVIRONMENT.secret_key
@@ -222,6 +223,7 @@ LOGGING = {
     "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
+    "loggers": {"httpx": {"level": "WARNING"}},  # a line for every request to a model is too many
 }
 
 IS_TESTING = "pytest" in sys.modules

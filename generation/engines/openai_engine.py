@@ -28,7 +28,7 @@ from generation.engines.errors import (
     ParametersUnsupported,
 )
 from generation.engines.openai_endpoint import DEFAULT_TIMEOUT, Answer, ApiKey, Endpoint
-from generation.engines.openai_protocol import ChoiceDialect, ServedModel
+from generation.engines.openai_protocol import ServedModel
 from generation.engines.openai_replies import parse_completion
 from generation.engines.retries import RetryPolicy
 
@@ -69,7 +69,7 @@ class OpenAIEngine:
     ) -> None:
         """`max_choices` bounds `n` of one request; servers that ignore `n` are found out and asked one by one.
 
-        `extra_body` joins every request. With vLLM, `extra_body={"return_token_ids": True}` makes token counts exact.
+        `extra_body` joins every request.
         """
         if concurrency < 1 or (max_choices is not None and max_choices < 1):
             raise ValueError(f"concurrency and max_choices must be 1 or more, got {concurrency} and {max_choices}")
@@ -135,7 +135,7 @@ class OpenAIEngine:
         self, conversation: Conversation, wanted: int, parameters: SamplingParameters, stopped: Event
     ) -> list[SampledText]:
         """One request; from 1 up to `wanted` replies."""
-        dialect = self._dialect if parameters.choices else ChoiceDialect.SCHEMA
+        dialect = protocol.choice_dialect(self._vllm_version)
         body = protocol.chat_request(
             self._model, conversation, num_choices=wanted, parameters=parameters, dialect=dialect
         )
@@ -144,16 +144,18 @@ class OpenAIEngine:
             texts = parse_completion(answer.body, num_choices=wanted, parameters=parameters, dialect=dialect)
             return [replace(text, latency_ms=answer.latency_ms) for text in texts]
 
+        if self._vllm_version is not None:
+            body["return_token_ids"] = True  # counts every reply's tokens, where the protocol has only their sum
         return self._endpoint.ask({**body, **self._extra_body}, read, stopped=stopped)
 
     @property
-    def _dialect(self) -> ChoiceDialect:
+    def _vllm_version(self) -> tuple[int, ...] | None:
         with self._lock:  # many threads want to know at once; one asks
-            return self._discovered_dialect
+            return self._discovered_version
 
     @cached_property
-    def _discovered_dialect(self) -> ChoiceDialect:
-        return protocol.choice_dialect(self._endpoint.vllm_version())
+    def _discovered_version(self) -> tuple[int, ...] | None:
+        return self._endpoint.vllm_version()
 
 
 def discover_models(

@@ -70,7 +70,7 @@ def chat_request(
     """The JSON body of a chat completion. `dialect` says how to ask for one of `parameters.choices`."""
     body: dict[str, Any] = {
         "model": parameters.adapter or model,  # servers list an adapter as a model
-        "messages": [{key: storable(value) for key, value in message.items()} for message in conversation],
+        "messages": [{key: _sendable(value) for key, value in message.items()} for message in conversation],
         "n": num_choices,
         "seed": parameters.seed,
         "temperature": parameters.temperature,
@@ -82,6 +82,11 @@ def chat_request(
     if parameters.num_logprobs:
         body |= {"logprobs": True, "top_logprobs": parameters.num_logprobs}
     return {**body, **_structure(parameters, dialect)}
+
+
+def _sendable(text: str) -> str:
+    """Storable, and without U+FFFD at its end: vLLM takes that for half a character and begins the reply with it."""
+    return storable(text).rstrip("\ufffd")
 
 
 def _structure(parameters: SamplingParameters, dialect: ChoiceDialect) -> dict[str, Any]:

@@ -52,7 +52,8 @@ def echo(path: str, body: dict[str, Any]) -> Reply:
 
 
 @contextmanager
-def chat_server(answer: Answer) -> Iterator[ChatServer]:
+def chat_server(answer: Answer, *, vllm_version: str | None = None) -> Iterator[ChatServer]:
+    """A server on loopback; with `vllm_version` it says that it is that vLLM."""
     lock = threading.Lock()
     in_flight = 0
 
@@ -60,7 +61,11 @@ def chat_server(answer: Answer) -> Iterator[ChatServer]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            self._send(answer(self.path, {}))
+            if self.path == "/version":
+                version = {"version": vllm_version}
+                self._send(Reply(body=version) if vllm_version else Reply(status=404, body={}))
+            else:
+                self._send(answer(self.path, {}))
 
         def do_POST(self) -> None:
             nonlocal in_flight

@@ -18,15 +18,8 @@ AT_ONCE = RetryPolicy(max_attempts=2, first_delay=0.001, max_delay=0.01)
 PARAMETERS = SamplingParameters(choices=("yes", "no"), max_new_tokens=8, seed=3)
 
 
-def server_of(version: str | None, reply: Reply) -> Answer:
-    """A vLLM server of this version, or another one, that always says the same."""
-
-    def answer(path: str, body: dict[str, Any]) -> Reply:
-        if path == "/version":
-            return Reply(body={"version": version}) if version else Reply(status=404, body={})
-        return reply
-
-    return answer
+def always(reply: Reply) -> Answer:
+    return lambda path, body: reply
 
 
 def ask(url: str, parameters: SamplingParameters) -> tuple[SampledText | None, Exception | None]:
@@ -60,7 +53,7 @@ def logprobs(*tokens: tuple[str, float, dict[str, float]]) -> dict[str, Any]:
     ],
 )
 def test_vllm_is_asked_for_choices_in_the_words_of_its_version(version: str, field: str, value: object) -> None:
-    with chat_server(server_of(version, completion("no"))) as server:
+    with chat_server(always(completion("no")), vllm_version=version) as server:
         reply, _ = ask(server.url, PARAMETERS)
     assert reply is not None
     assert reply.text == "no"
@@ -69,7 +62,7 @@ def test_vllm_is_asked_for_choices_in_the_words_of_its_version(version: str, fie
 
 
 def test_other_servers_are_asked_for_an_object_with_the_choice() -> None:
-    with chat_server(server_of(None, completion('{"choice": "no"}'))) as server:
+    with chat_server(always(completion('{"choice": "no"}'))) as server:
         reply, _ = ask(server.url, PARAMETERS)
     assert reply is not None
     assert reply.text == "no"
@@ -80,7 +73,7 @@ def test_other_servers_are_asked_for_an_object_with_the_choice() -> None:
 @pytest.mark.parametrize("said", ["Well, no.", '{"choice": "maybe"}', '{"choice": ["no"]}', "[]", ""])
 @pytest.mark.parametrize("version", ["0.32.0", None])
 def test_a_server_that_ignores_the_choices_is_found_out(version: str | None, said: str) -> None:
-    with chat_server(server_of(version, completion(said))) as server:
+    with chat_server(always(completion(said)), vllm_version=version) as server:
         reply, failure = ask(server.url, PARAMETERS)
     assert reply is None
     assert isinstance(failure, ChoiceIgnored)
@@ -88,14 +81,14 @@ def test_a_server_that_ignores_the_choices_is_found_out(version: str | None, sai
 
 
 def test_a_bare_word_is_taken_from_a_server_that_does_not_know_schemas() -> None:
-    with chat_server(server_of(None, completion(" yes\n"))) as server:
+    with chat_server(always(completion(" yes\n"))) as server:
         reply, _ = ask(server.url, PARAMETERS)
     assert reply is not None
     assert reply.text == "yes"
 
 
 def test_a_choice_that_was_cut_off_goes_out_as_cut_off() -> None:
-    with chat_server(server_of("0.32.0", completion("ye", finish_reason="length"))) as server:
+    with chat_server(always(completion("ye", finish_reason="length")), vllm_version="0.32.0") as server:
         reply, _ = ask(server.url, PARAMETERS)
     assert reply is not None
     assert (reply.text, reply.finish_reason) == ("ye", "length")
@@ -103,7 +96,7 @@ def test_a_choice_that_was_cut_off_goes_out_as_cut_off() -> None:
 
 def test_a_schema_is_asked_for_in_the_words_that_all_servers_know() -> None:
     schema = {"type": "object", "properties": {"score": {"type": "integer"}}}
-    with chat_server(server_of("0.32.0", completion('{"score": 3}'))) as server:
+    with chat_server(always(completion('{"score": 3}')), vllm_version="0.32.0") as server:
         reply, _ = ask(server.url, SamplingParameters(json_schema=schema))
     assert reply is not None
     assert json.loads(reply.text) == {"score": 3}
@@ -114,7 +107,7 @@ def test_a_schema_is_asked_for_in_the_words_that_all_servers_know() -> None:
 
 
 def test_an_adapter_is_asked_for_as_a_model() -> None:
-    with chat_server(server_of(None, completion("Yes, please."))) as server:
+    with chat_server(always(completion("Yes, please."))) as server:
         ask(server.url, SamplingParameters(adapter="polite"))
     assert server.requests[0]["model"] == "polite"
 
@@ -125,7 +118,7 @@ def test_log_probabilities_come_with_their_alternatives() -> None:
         ("n", -0.2, {"n": -0.2, "y": -1.7, "\ufffd": -4.0}),
         ("o", 1e-7, {"o": 0.0, "e": -9999.0}),
     )
-    with chat_server(server_of(None, reply)) as server:
+    with chat_server(always(reply)) as server:
         said, _ = ask(server.url, SamplingParameters(num_logprobs=3))
     assert said is not None
     first, second = said.logprobs
@@ -145,7 +138,7 @@ def test_tokens_that_read_alike_count_once_with_the_likelier() -> None:
             }
         ]
     }
-    with chat_server(server_of(None, reply)) as server:
+    with chat_server(always(reply)) as server:
         said, _ = ask(server.url, SamplingParameters(num_logprobs=2))
     assert said is not None
     assert (said.logprobs[0].token, said.logprobs[0].top) == ("\ufffd", {"\ufffd": -1.0})
@@ -155,12 +148,12 @@ def test_tokens_that_read_alike_count_once_with_the_likelier() -> None:
 def test_a_log_probability_that_is_none_is_named(wrong: object) -> None:
     reply = completion("no")
     reply.body["choices"][0]["logprobs"] = {"content": [{"token": "n", "logprob": wrong}]}
-    with chat_server(server_of(None, reply)) as server:
+    with chat_server(always(reply)) as server:
         _, failure = ask(server.url, SamplingParameters(num_logprobs=1))
     assert isinstance(failure, MalformedReply)
     assert "logprob must be a number up to 0" in str(failure)
 
 
 def test_a_server_that_gives_no_log_probabilities_ends_the_sampling() -> None:
-    with chat_server(server_of(None, completion("no"))) as server, pytest.raises(ParametersUnsupported, match="any"):
+    with chat_server(always(completion("no"))) as server, pytest.raises(ParametersUnsupported, match="any"):
         ask(server.url, SamplingParameters(num_logprobs=1))
