@@ -15,6 +15,8 @@ from rest_framework.test import APIClient
 
 from tests import workers
 from tests.factory import Factory
+from tests.vllm_server import tiny_model_folder as tiny_model_folder
+from tests.vllm_server import vllm_server as vllm_server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
