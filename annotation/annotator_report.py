@@ -163,9 +163,14 @@ def _sides(material: Material, main: JudgmentColumns) -> dict[str, dict[int, Sha
     if material.num_completions < 2:
         return {}
     rows = pair_rows(main, material.num_completions)
-    several = rows.comparisons_R if material.num_completions > 2 else None
+    known_R = rows.is_order_known_R
     found = {
-        "left": quality.left_wins(rows.annotators_R, rows.values_R, rows.first_is_left_R, comparisons=several),
+        "left": quality.left_wins(
+            rows.annotators_R[known_R],
+            rows.values_R[known_R],
+            rows.first_is_left_R[known_R],
+            comparisons=rows.comparisons_R[known_R] if material.num_completions > 2 else None,
+        ),
     }
     if material.num_completions == 2:
         longer_R = longer_of(material.comparisons, rows.comparisons_R)

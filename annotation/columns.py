@@ -166,6 +166,7 @@ class PairRows:
     pairs_R: Integers  # numbers of (0, 1), (0, 2), …, (1, 2), …
     values_R: Floats  # 1, 0 or -1: the lower index is better, level or worse
     first_is_left_R: Booleans  # the lower index was shown before the other
+    is_order_known_R: Booleans  # imported judgments may not say where which reply stood
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -237,6 +238,7 @@ def pair_rows(judgments: JudgmentColumns, num_completions: int) -> PairRows:
         pairs_R=pairs_R,
         values_R=values_JP[rows_R, pairs_R],
         first_is_left_R=is_left_OP[judgments.orders_J[rows_R], pairs_R],
+        is_order_known_R=np.array([bool(order) for order in judgments.orders], dtype=bool)[judgments.orders_J[rows_R]],
     )
 
 

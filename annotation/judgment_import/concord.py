@@ -19,7 +19,7 @@ def judgment_votes(row: Row) -> list[ImportedVote]:
     if row.get("is_current") is False or row.get("purpose", "main") != "main":
         return []
     texts, models, order = (_list(row, name) for name in COMPLETION_LISTS)
-    if not len(texts) == len(models) == len(order) <= MAX_REPLIES or sorted(order) != list(range(len(texts))):
+    if not len(texts) == len(models) <= MAX_REPLIES or (order and sorted(order) != list(range(len(texts)))):
         raise LineMalformed("completions, models and display_order must be of one length, the order naming each once")
     answer = row.get("answer")
     if not isinstance(answer, dict) or not all(isinstance(text, str) for text in texts):
@@ -31,6 +31,7 @@ def judgment_votes(row: Row) -> list[ImportedVote]:
                 ImportedReply(text=text, model=str(model or "")) for text, model in zip(texts, models, strict=True)
             ),
             shown=tuple(order),
+            is_order_known=bool(order),
             answer=answer,
             annotator=SourceAnnotator(
                 kind=KINDS.get(str(row.get("annotator_kind")), "person"), id=str(row.get("annotator"))

@@ -56,6 +56,7 @@ def _ranking(message: dict[str, Any], path: list[dict[str, str]], ranked: list[d
         ),
         answer={"tiers": [[n for n, reply in enumerate(ranked) if reply["rank"] == rank] for rank in ranks]},
         annotator=RANKERS,
+        is_order_known=False,
         source_key=str(message.get("message_id") or ""),
         judged_at=moment_of(message.get("created_date")),
         tags=(str(message["lang"]),) if message.get("lang") else (),

@@ -10,7 +10,7 @@ from core.source_rows import Row
 
 
 def pair_votes(row: Row) -> list[ImportedVote]:
-    """One vote. Such files do not say which reply stood where: the order is that of the texts' hashes.
+    """One vote. Such files do not say which reply stood where; they are listed by the texts' hashes.
 
     Raises `LineMalformed`.
     """
@@ -26,4 +26,5 @@ def vote_of_pair(pair: PreferencePair) -> ImportedVote:
         replies=tuple(ImportedReply(text=text) for text in shown),
         answer={"tiers": [[winner], [1 - winner]]},
         annotator=LABELS,
+        is_order_known=False,
     )

@@ -36,6 +36,7 @@ class ImportedVote:
     answer: dict[str, Any]  # annotation.answers.Answer as JSON; numbers are places in `replies`
     annotator: SourceAnnotator
     shown: tuple[int, ...] = ()  # the place in `replies` of each reply from left to right; (): as they are listed
+    is_order_known: bool = True  # False: the source does not say where which reply stood
     source_key: str = ""  # the source's own id of this answer, if it has one
     judged_at: datetime | None = None
     total_ms: int = 0

@@ -132,7 +132,7 @@ class JudgmentWriter:
             comparison_id=comparison.pk,
             annotator_id=annotator,
             answer=answer,
-            display_order=order,
+            display_order=order if checked.vote.is_order_known else [],
             total_ms=checked.vote.total_ms,
             question_version=self.campaign.question_version,
             guideline_version=self.campaign.guideline_version,

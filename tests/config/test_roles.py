@@ -131,13 +131,9 @@ CASES = [
         body=lambda w: '{"prompt": "Hi"}',
     ),
     Case("get", "api-guard-runs", LISTED),
-    Case(
-        "post", "api-guard-runs", "201 201 400 404 401", body=lambda w: w.body(prompt_set=w.prompt.prompt_set_id)
-    ),
+    Case("post", "api-guard-runs", "201 201 400 404 401", body=lambda w: w.body(prompt_set=w.prompt.prompt_set_id)),
     Case("get", "api-guard-run", READ, path=of("guard_run")),
-    Case(
-        "post", "api-cancel-guard", ENGINEERED_THERE, path=lambda w: {"pk": w.make.guard_run(status="running").pk}
-    ),
+    Case("post", "api-cancel-guard", ENGINEERED_THERE, path=lambda w: {"pk": w.make.guard_run(status="running").pk}),
     Case("get", "api-guard-verdicts", READ, path=of("guard_run", "guard_run")),
     Case("get", "api-constitutions", LISTED),
     Case(

@@ -18,6 +18,7 @@ from annotation.judgment_import.annotators import AnnotatorTaken
 from annotation.judgment_import.service import JudgmentImport, import_judgments, preview_judgments
 from annotation.judgment_import.targets import ImportConflict
 from annotation.models import Annotator, Campaign, Comparison, Enrolment, Judgment, Slot
+from annotation.reports import annotator_rows
 from core import row_problems
 from core.row_problems import RowsRefused
 from generation.models import Completion, LanguageModel, Prompt, PromptSet
@@ -299,3 +300,17 @@ def test_what_was_exported_can_be_imported_elsewhere(factory: Factory) -> None:
         json.dumps(one.answer) for one in Judgment.objects.current().filter(comparison__campaign=report.campaign)
     )
     assert {shown for _, shown, _ in said()} == {shown for _, shown, _ in before}
+
+
+def test_an_order_that_no_file_tells_is_not_made_up(factory: Factory) -> None:
+    pairs = [pair(f"Which is {n}?", f"the better {n}", f"the worse {n}") for n in range(6)]
+    report = imported(factory, {"pairs.jsonl": lines(pairs)})
+
+    assert [judgment.display_order for judgment in Judgment.objects.all()] == [[]] * 6
+    (row,) = annotator_rows(report.campaign)
+    assert row.work.left.value is None
+    assert row.work.longer.value is not None
+    assert counts(imported(factory, {"pairs.jsonl": lines(pairs)})) == (0, 0, 6, 0)
+    content = b"".join(export_judgments(campaigns=[report.campaign], file_format="jsonl").pieces)
+    again = [json.loads(line) for line in content.splitlines()]
+    assert {tuple(judgment["display_order"]) for judgment in again} == {()}
