@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from annotation import queue
+from annotation import queue, slot_numbers
 from annotation.models import Annotator, Enrolment, Slot
 from core.compiled import CompiledQuery
 
@@ -56,7 +56,6 @@ class OpenSlots:
             queue.take_over(slot_id=slot.pk, annotator=self.annotator, tab=tab)
 
 
-def numbers(text: str) -> tuple[int, ...]:
-    """ "17,18" as (17, 18); what is no number is passed over."""
-    words = text.split(",")[:MOST_NUMBERS]
-    return tuple(int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 18)
+def slots_in(text: str) -> tuple[int, ...]:
+    """The ids of the slots that a page names as "17,18"; what is no number is passed over."""
+    return tuple(pk for word in text.split(",")[:MOST_NUMBERS] if (pk := slot_numbers.pk_in(word)))

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from accounts.models import User
-from annotation import answers, opt_outs, queue, rationales
+from annotation import answers, opt_outs, queue, rationales, slot_numbers
 from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
 from annotation.question import Question
 from annotation.task_content import content_of
@@ -43,6 +43,11 @@ class Task:
     is_sensitive: bool  # blurred until asked for
     draft: str = ""  # JSON: what was answered so far, in displayed places
     revises: int | None = None  # the judgment that is given anew
+
+    @property
+    def number(self) -> int:
+        """The slot's, as its annotator sees it."""
+        return slot_numbers.shown(self.slot.pk)
 
     @property
     def is_ranking(self) -> bool:

@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from accounts.api.fields import InputSerializer, ObjectField
 from accounts.api.viewsets import ApiViewSet
 from annotation import opt_outs, queue
-from annotation.api.labeling_serializers import MAX_MILLISECONDS, ReceiptSerializer, ReleaseInput
+from annotation.api.labeling_serializers import MAX_MILLISECONDS, ReceiptSerializer, ReleaseInput, SlotNumberField
 from annotation.api.labeling_views import annotator_in, enrolled_campaigns, slot_of
 from annotation.models import Campaign, Judgment, Slot
 
@@ -70,6 +70,8 @@ class OptOutsInput(InputSerializer):
 
 class OwnJudgmentSerializer(serializers.ModelSerializer[Judgment]):
     """One of the user's own answers."""
+
+    slot = SlotNumberField()
 
     class Meta:
         model = Judgment

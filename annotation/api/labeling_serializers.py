@@ -5,6 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import InputSerializer, ObjectField
+from annotation import slot_numbers
 from annotation.models import Campaign, Judgment, Slot
 from generation.api.serializers import MessageSerializer
 
@@ -52,8 +53,20 @@ class JudgmentInput(InputSerializer):
     total_ms = serializers.IntegerField(min_value=0, max_value=MAX_MILLISECONDS, default=0)
 
 
+class SlotNumberField(serializers.IntegerField):
+    """A slot, under the number that its annotator sees."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(source="slot_id", read_only=True, **options)
+
+    def to_representation(self, value: Any) -> int:
+        return slot_numbers.shown(value)
+
+
 class ReceiptSerializer(serializers.ModelSerializer[Judgment]):
     """Proof that a judgment is stored."""
+
+    slot = SlotNumberField()
 
     class Meta:
         model = Judgment
@@ -78,7 +91,7 @@ def task_of(slot: Slot) -> dict[str, Any]:
     candidates = slot.comparison.candidates.order_by("position")
     texts = list(candidates.values_list("completion__text", flat=True))
     return {
-        "slot": slot.pk,
+        "slot": slot_numbers.shown(slot.pk),
         "token": slot.token,
         "leased_until": slot.leased_until,
         "campaign": campaign.pk,

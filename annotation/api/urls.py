@@ -1,8 +1,10 @@
 """REST addresses of this app."""
 
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import IntConverter
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from annotation import slot_numbers
 from annotation.api.campaign_views import (
     AnnotatorViewSet,
     CampaignViewSet,
@@ -33,6 +35,19 @@ from annotation.api.quality_views import (
 )
 from annotation.api.revision_views import RevisionComparisonViewSet
 from annotation.api.settings_views import CampaignSettingsViewSet
+
+
+class SlotNumberConverter(IntConverter):
+    """A slot's id, under the number that its annotator sees."""
+
+    def to_python(self, value: str) -> int:
+        return slot_numbers.pk_of(super().to_python(value))
+
+    def to_url(self, value: str | int) -> str:
+        return str(slot_numbers.shown(int(value)))
+
+
+register_converter(SlotNumberConverter, "slot")
 
 urlpatterns = [
     path(
@@ -121,7 +136,7 @@ urlpatterns = [
         name="api-next-task",
     ),
     path("labeling/campaigns", LabelingCampaignViewSet.as_view(LIST), name="api-labeling-campaigns"),
-    path("slots/<int:pk>/judgment", SlotViewSet.as_view({"post": "judge"}), name="api-judge-slot"),
+    path("slots/<slot:pk>/judgment", SlotViewSet.as_view({"post": "judge"}), name="api-judge-slot"),
     path("labeling/campaigns/<int:campaign>/judgments", OwnJudgmentViewSet.as_view(LIST), name="api-own-judgments"),
     path(
         "labeling/campaigns/<int:pk>/acknowledge",
@@ -131,10 +146,10 @@ urlpatterns = [
     path("labeling/campaigns/<int:pk>/opt-outs", OwnPlaceViewSet.as_view({"post": "opt_out"}), name="api-opt-out"),
     path("labeling/campaigns/<int:pk>/dispute", DisputeViewSet.as_view({"post": "create"}), name="api-dispute"),
     path("judgments/<int:pk>/revise", OwnJudgmentViewSet.as_view({"post": "revise"}), name="api-revise-judgment"),
-    path("slots/<int:pk>/release", SlotViewSet.as_view({"post": "release"}), name="api-release-slot"),
-    path("slots/<int:pk>/skip", SlotActionViewSet.as_view({"post": "skip"}), name="api-skip-slot"),
-    path("slots/<int:pk>/draft", SlotActionViewSet.as_view({"post": "draft"}), name="api-save-draft"),
-    path("slots/<int:pk>/renew", SlotActionViewSet.as_view({"post": "renew"}), name="api-renew-lease"),
+    path("slots/<slot:pk>/release", SlotViewSet.as_view({"post": "release"}), name="api-release-slot"),
+    path("slots/<slot:pk>/skip", SlotActionViewSet.as_view({"post": "skip"}), name="api-skip-slot"),
+    path("slots/<slot:pk>/draft", SlotActionViewSet.as_view({"post": "draft"}), name="api-save-draft"),
+    path("slots/<slot:pk>/renew", SlotActionViewSet.as_view({"post": "renew"}), name="api-renew-lease"),
     path("annotators", AnnotatorViewSet.as_view(MANY), name="api-annotators"),
     path("annotators/<int:pk>", AnnotatorViewSet.as_view(ONE), name="api-annotator"),
     path("judging-runs", JudgingRunViewSet.as_view(MANY), name="api-judging-runs"),

@@ -13,9 +13,9 @@ from annotation.models import Annotator, Enrolment, Judgment
 from annotation.queue_reasons import must_read_guidelines
 from frontend import keymap, labeling, preferences, progress
 from frontend.access import SignedInRequest, signed_in
-from frontend.desk import OpenSlots, numbers
+from frontend.desk import OpenSlots, slots_in
 from frontend.templatetags.numbers import duration
-from frontend.views.labeling_replies import in_json, is_script, own_enrolment, posted_number
+from frontend.views.labeling_replies import in_json, is_script, own_enrolment, posted_number, posted_slot
 
 
 @require_GET
@@ -33,7 +33,7 @@ def label(request: SignedInRequest, campaign_id: int) -> HttpResponse:
 def next_task(request: SignedInRequest, campaign_id: int) -> HttpResponse:
     """The next task alone, for a tab that holds others already."""
     enrolment = own_enrolment(request, campaign_id)
-    tab, holding = request.GET.get("tab", "")[:40], numbers(request.GET.get("holding", ""))
+    tab, holding = request.GET.get("tab", "")[:40], slots_in(request.GET.get("holding", ""))
     held = OpenSlots.of(enrolment)
     if held.is_in_tab(other_than=tab):
         return render(request, "frontend/labeling/task.html", {"campaign": enrolment.campaign, "state": "elsewhere"})
@@ -50,7 +50,7 @@ def submit(request: SignedInRequest, campaign_id: int) -> HttpResponse:
     answer = _answer(request)
     try:
         judgment = queue.submit_judgment(
-            slot_id=posted_number(request, "slot"),
+            slot_id=posted_slot(request),
             annotator=enrolment.annotator,
             token=request.POST.get("token", ""),
             answer=answer,

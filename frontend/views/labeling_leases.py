@@ -9,11 +9,11 @@ from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from annotation import queue
+from annotation import queue, slot_numbers
 from annotation.models import Enrolment, Slot
 from frontend.access import SignedInRequest, signed_in
 from frontend.desk import OpenSlots
-from frontend.views.labeling_replies import in_json, is_script, own_enrolment, posted_number
+from frontend.views.labeling_replies import in_json, is_script, own_enrolment, posted_number, posted_slot
 
 MOST_HELD = 20  # leases that one good-bye may name
 
@@ -95,7 +95,7 @@ def acknowledge(request: SignedInRequest, campaign_id: int) -> HttpResponse:
 
 def _lease(request: SignedInRequest, enrolment: Enrolment) -> dict[str, Any]:
     return {
-        "slot_id": posted_number(request, "slot"),
+        "slot_id": posted_slot(request),
         "annotator": enrolment.annotator,
         "token": request.POST.get("token", ""),
     }
@@ -117,4 +117,4 @@ def _held(text: str) -> list[tuple[int, str, str]]:
         return []
     rows = rows[:MOST_HELD] if isinstance(rows, list) else []
     whole = [row for row in rows if isinstance(row, list) and len(row) == 3 and all(isinstance(x, str) for x in row)]
-    return [(int(slot), token, until) for slot, token, until in whole if slot.isdecimal() and len(slot) < 10]
+    return [(slot_numbers.pk_in(slot), token, until) for slot, token, until in whole]

@@ -6,6 +6,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.http import Http404, HttpResponse, JsonResponse
 
+from annotation import slot_numbers
 from annotation.models import Enrolment
 from core.compiled import CompiledQuery
 from core.errors import ConcordError
@@ -64,6 +65,11 @@ def posted_number(request: SignedInRequest, name: str) -> int:
     """A whole number of the form; what is none counts as 0."""
     text = request.POST.get(name, "")
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
+
+
+def posted_slot(request: SignedInRequest) -> int:
+    """The id of the slot that the form is about; 0 if it says none."""
+    return slot_numbers.pk_in(request.POST.get("slot", ""))
 
 
 def _check_user(request: SignedInRequest) -> None:

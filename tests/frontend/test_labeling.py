@@ -11,6 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from annotation import question as questions
+from annotation import slot_numbers
 from annotation.models import Campaign, Judgment, Slot
 from frontend.labeling import answer_text
 from tests.factory import Factory
@@ -48,7 +49,7 @@ def test_taking_a_task_leases_it(factory: Factory, campaign: Campaign, browse: B
     page = browse(factory.bob()).get(f"/label/{campaign.pk}/").content.decode()
 
     slot = Slot.objects.get(annotator__user=factory.bob())
-    assert fields(page)["slot"] == str(slot.pk)
+    assert fields(page)["slot"] == str(slot_numbers.shown(slot.pk))
     assert 590 <= int(re.findall(r'data-seconds-left="(\d+)"', page)[0]) <= 600
     assert "<strong>fair</strong>" in page
 
@@ -129,7 +130,7 @@ def test_a_lost_lease_is_said_with_the_answer(
     client = browse(factory.bob())
     url = f"/label/{campaign.pk}/"
     data = {**fields(client.get(url).content.decode()), "answer": '{"tiers": [[1], [0]]}'}
-    Slot.objects.filter(pk=data["slot"]).update(annotator=factory.judge())
+    Slot.objects.filter(pk=slot_numbers.pk_of(int(data["slot"]))).update(annotator=factory.judge())
 
     reply = client.post(f"{url}submit/", data, headers=headers)
 
@@ -244,7 +245,7 @@ def test_an_expired_lease_of_ones_own_is_renewed(factory: Factory, browse: Brows
 
     page = browse(factory.bob()).get(f"/label/{slot.campaign_id}/").content.decode()
 
-    assert fields(page)["slot"] == str(slot.pk)
+    assert fields(page)["slot"] == str(slot_numbers.shown(slot.pk))
     assert int(re.findall(r'data-seconds-left="(\d+)"', page)[0]) > 500
 
 

@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from annotation import slot_numbers
 from annotation.models import Campaign, Enrolment, Skip, Slot
 from tests.factory import Factory
 from tests.frontend.conftest import Browse
@@ -22,13 +23,14 @@ def campaign(factory: Factory) -> Campaign:
 
 
 def lease_of(slot: Slot) -> dict[str, Any]:
-    return {"slot": slot.pk, "token": str(slot.token)}
+    return {"slot": slot_numbers.shown(slot.pk), "token": str(slot.token)}
 
 
 def held(*slots: Slot) -> str:
-    return json.dumps(
-        [[str(slot.pk), str(slot.token), (slot.leased_until or timezone.now()).isoformat()] for slot in slots]
-    )
+    rows = [
+        (slot_numbers.shown(slot.pk), slot.token, (slot.leased_until or timezone.now()).isoformat()) for slot in slots
+    ]
+    return json.dumps([[str(value) for value in row] for row in rows])
 
 
 @pytest.mark.parametrize("name", WRITES)

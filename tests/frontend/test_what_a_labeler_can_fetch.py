@@ -24,7 +24,7 @@ from django.db.models import Model
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from annotation import adjudication, consensus, gold, models, quality_pauses
+from annotation import adjudication, consensus, gold, models, quality_pauses, slot_numbers
 from annotation.models import Annotator, Campaign, Judgment, Slot
 from annotation.question import pairwise
 from generation.models import LanguageModel, PromptSet, SamplingRun
@@ -92,7 +92,7 @@ def work(crawler: Crawler, campaign: Campaign) -> dict[str, set[str]]:
     address = f"/label/{campaign.pk}/"
     while 'id="task" class="task' in (page := crawler.get(f"{address}next/?tab=here", **SCRIPT)):
         data = hidden_fields(page)
-        purpose = Slot.objects.get(pk=data["slot"]).purpose
+        purpose = Slot.objects.get(pk=slot_numbers.pk_of(int(data["slot"]))).purpose
         crawler.post(f"{address}draft/", {**data, "draft": '{"answer": {}}'})
         crawler.post(f"{address}renew/", data)
         receipt = crawler.post(f"{address}submit/", {**data, "answer": '{"tiers": [[0], [1]]}'})
@@ -106,7 +106,7 @@ def work_over_rest(crawler: Crawler, campaign: Campaign) -> dict[str, set[str]]:
     shapes: dict[str, set[str]] = defaultdict(set)
     claim = reverse("api-next-task", kwargs={"pk": campaign.pk})
     while task := json.loads(crawler.post_json(claim, {}))["task"]:
-        slot = Slot.objects.get(pk=task["slot"])
+        slot = Slot.objects.get(pk=slot_numbers.pk_of(task["slot"]))
         lease = {"token": task["token"]}
         shown = crawler.get(claim)
         for action in ("api-renew-lease", "api-release-slot", "api-skip-slot"):
@@ -310,7 +310,12 @@ def test_what_others_have_cannot_be_asked_for_by_writing(campaign: Campaign, cra
         for action in ("api-judge-slot", "api-skip-slot", "api-save-draft", "api-renew-lease", "api-release-slot"):
             crawler.post_json(reverse(action, kwargs={"pk": slot.pk}), lease)
         for action in ("submit", "draft", "renew", "skip"):
-            given = {"slot": slot.pk, "token": lease["token"], "answer": '{"tiers": [[0], [1]]}', "key": "k"}
+            given = {
+                "slot": slot_numbers.shown(slot.pk),
+                "token": lease["token"],
+                "answer": '{"tiers": [[0], [1]]}',
+                "key": "k",
+            }
             crawler.post(f"/label/{campaign.pk}/{action}/", given)
     for judgment in Judgment.objects.exclude(annotator__user__username="bob")[:3]:
         crawler.post_json(reverse("api-revise-judgment", kwargs={"pk": judgment.pk}), lease)

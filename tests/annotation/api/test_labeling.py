@@ -11,6 +11,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from annotation import slot_numbers
 from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
 from annotation.question import ranking
 from generation.models import LanguageModel
@@ -238,7 +239,7 @@ def test_a_labeler_who_left_the_workspace_is_a_stranger(factory: Factory, api: A
     body = {"token": str(slot.token), "answer": {"tiers": [[0], [1]]}, "idempotency_key": "k"}
 
     assert api(bob).post(f"/api/v1/campaigns/{slot.campaign_id}/next-task").status_code == 404
-    assert api(bob).post(f"/api/v1/slots/{slot.pk}/judgment", body).status_code == 404
+    assert api(bob).post(f"/api/v1/slots/{slot_numbers.shown(slot.pk)}/judgment", body).status_code == 404
     assert api(bob).get("/api/v1/labeling/campaigns").json()["count"] == 0
 
 

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 from accounts.models import User
+from annotation import slot_numbers
 from annotation.models import Campaign
 from tests.factory import PASSWORD
 
@@ -42,7 +43,7 @@ class Desk:
 
     def slot(self) -> int:
         """The task that is shown."""
-        return int(self.page.locator("#task input[name=slot]").input_value())
+        return slot_numbers.pk_of(int(self.page.locator("#task input[name=slot]").input_value()))
 
     def wait_for_next(self) -> None:
         """Until the task after the shown one lies ready."""
