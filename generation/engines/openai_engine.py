@@ -96,20 +96,23 @@ class OpenAIEngine:
         failures: dict[int, EngineError] = {}
         waiting = iter(range(len(conversations)))
         running: dict[Future[list[SampledText]], int] = {}
-        stopped = Event()  # nobody waits for the replies any more
+        ending = _Ending()
         pool = ThreadPoolExecutor(self._concurrency, thread_name_prefix="openai-engine")
         try:
             while True:
-                for index in islice(waiting, self._concurrency - len(running)):
+                # Twice as many as are in flight: the server need not wait while the caller stores what came.
+                for index in islice(waiting, 2 * self._concurrency - len(running)):
                     seed = seeds[index] if seeds else protocol.request_seed(parameters.seed, conversations[index])
-                    work = (conversations[index], num_completions, replace(parameters, seed=seed), stopped)
+                    work = (conversations[index], num_completions, replace(parameters, seed=seed), ending)
                     running[pool.submit(self._replies, *work)] = index
                 if not running:
                     break
                 finished, _ = wait(running, return_when=FIRST_COMPLETED)
                 yield from _results({future: running.pop(future) for future in finished}, failures)
+                if ending.error is not None:
+                    raise ending.error
         finally:
-            stopped.set()
+            ending.stopped.set()
             pool.shutdown(wait=False, cancel_futures=True)
         if failures:
             raise ConversationsFailed(failures)
@@ -119,6 +122,15 @@ class OpenAIEngine:
         self._endpoint.close()
 
     def _replies(
+        self, conversation: Conversation, num_completions: int, parameters: SamplingParameters, ending: _Ending
+    ) -> list[SampledText]:
+        try:
+            return self._all_replies(conversation, num_completions, parameters, ending.stopped)
+        except _FATAL as error:
+            ending.because_of(error)
+            raise
+
+    def _all_replies(
         self, conversation: Conversation, num_completions: int, parameters: SamplingParameters, stopped: Event
     ) -> list[SampledText]:
         replies: list[SampledText] = []
@@ -174,17 +186,30 @@ def discover_models(
         endpoint.close()
 
 
+class _Ending:
+    """Why and whether the requests of one call end early. Used by many threads at once."""
+
+    def __init__(self) -> None:
+        self.stopped = Event()  # nobody waits for replies any more
+        self.error: EngineError | None = None  # the first after which no other conversation would fare better
+        self._lock = Lock()
+
+    def because_of(self, error: EngineError) -> None:
+        """Let no other request begin; only the first error counts, later ones follow from it."""
+        with self._lock:
+            if self.error is None and not self.stopped.is_set():
+                self.error = error
+            self.stopped.set()
+
+
 def _results(
     finished: Mapping[Future[list[SampledText]], int], failures: dict[int, EngineError]
 ) -> Iterator[tuple[int, list[SampledText]]]:
-    """What worked; failures of single conversations are noted, all others raised once the rest is out."""
-    fatal: EngineError | None = None
+    """What worked; failures of single conversations are noted."""
     for future, index in finished.items():
         try:
             yield index, future.result()
-        except _FATAL as error:
-            fatal = error
+        except _FATAL:
+            continue  # stands in the _Ending
         except EngineError as error:
             failures[index] = error
-    if fatal is not None:
-        raise fatal
