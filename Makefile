@@ -72,7 +72,7 @@ migrations:  ## no model change without a migration
 
 unit:  ## pytest with coverage
 	rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadgroup
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

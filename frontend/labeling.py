@@ -16,6 +16,7 @@ from frontend.choices import Choice, pairwise_choices
 
 PAIRWISE_NAMES = "AB"
 RANKING_NAMES = "123456789"
+FEW = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,11 @@ class WaitingCampaign:
     num_waiting: int  # tasks that this person could be served now
     num_done: int  # by this person
     pause_reason: str  # why this person is not served; empty if they are
+
+    @property
+    def waiting(self) -> str:
+        """Roughly how many: an exact number would stand still after a gold item or a repeat, and so tell of it."""
+        return f"about {round(self.num_waiting, -1)}" if self.num_waiting >= FEW else "a few"
 
 
 def build_task(slot: Slot, campaign: Campaign, *, now: datetime) -> Task:

@@ -32,6 +32,13 @@ CHROMIUM_SWITCHES = [
 ]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In parallel runs a module's tests stay together, and so do all that speak to vLLM's server: it starts once."""
+    for item in items:
+        uses_vllm = "vllm_server" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("vllm" if uses_vllm else item.nodeid.partition("::")[0]))
+
+
 @dataclass(frozen=True)
 class Doorbell:
     """A message that would have gone to the broker."""

@@ -38,11 +38,11 @@ def test_the_page_needs_no_inline_script(client: Client) -> None:
     response = client.get("/api/docs/")
 
     page = response.content.decode()
-    policy = response.headers["Content-Security-Policy"]
+    policy = {part.strip() for part in response.headers["Content-Security-Policy"].split(";")}
     assert response.status_code == 200
     assert 'src="/api/docs/?script="' in page
     assert "<script>" not in page
-    assert "script-src 'self';" in policy
+    assert "script-src 'self'" in policy
     assert "default-src 'none'" in policy
 
 

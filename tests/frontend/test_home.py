@@ -1,5 +1,8 @@
 """The first page."""
 
+from django.utils import timezone
+
+from frontend.labeling import campaigns_of
 from tests.factory import Factory
 from tests.frontend.conftest import Browse, Statuses
 
@@ -42,7 +45,8 @@ def test_a_labeler_sees_the_tasks_that_wait_and_no_management(factory: Factory, 
     page = browse(factory.bob()).get("/").content.decode()
 
     assert "Round two" in page
-    assert "2 waiting" in page
+    assert "a few waiting" in page
+    assert [line.num_waiting for line in campaigns_of(factory.bob(), now=timezone.now())] == [2]
     assert "1 done by you" in page
     assert f'href="/label/{campaign.pk}/"' in page
     assert "Of others" not in page
@@ -56,7 +60,14 @@ def test_what_somebody_else_holds_is_not_waiting(factory: Factory, browse: Brows
     factory.leased_slot(campaign, factory.judge())
     factory.judgment(slot, factory.judge())
 
-    assert "1 waiting" in browse(factory.bob()).get("/").content.decode()
+    assert "a few waiting" in browse(factory.bob()).get("/").content.decode()
+    assert [line.num_waiting for line in campaigns_of(factory.bob(), now=timezone.now())] == [1]
+
+
+def test_many_tasks_are_told_in_tens(factory: Factory, browse: Browse) -> None:
+    factory.campaign(num_comparisons=17)
+
+    assert "about 20 waiting" in browse(factory.bob()).get("/").content.decode()
 
 
 def test_a_paused_labeler_is_told_why(factory: Factory, browse: Browse) -> None:
