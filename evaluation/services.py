@@ -78,10 +78,12 @@ def _check_win_rate(
         raise EvaluationRefused(f"{judge} is not a judge; comparisons by people belong to a campaign.")
     if sampling_run.status != SamplingRun.Status.FINISHED:
         raise EvaluationRefused(f"{sampling_run} is {sampling_run.status}; wait until it has finished.")
-    sampled = set(sampling_run.arms.values_list("model_id", flat=True))
+    sampled = list(sampling_run.arms.values_list("model_id", flat=True))
     for model in (*subjects, baseline):
         if model.pk not in sampled:
             raise EvaluationRefused(f"{sampling_run} holds no completions of {model}.")
+        if sampled.count(model.pk) > 1:
+            raise EvaluationRefused(f"{model} has several arms in {sampling_run}; a win rate compares models of one.")
     if baseline in subjects:
         raise EvaluationRefused(f"{baseline} cannot be compared with itself.")
 

@@ -9,6 +9,7 @@ from django.db.models import F, Q
 from accounts.models import Workspace
 from accounts.querysets import WorkspaceQuerySet
 from core.models import Job
+from generation.engines.base import SamplingParameters
 from generation.querysets import (
     CompletionQuerySet,
     GuardVerdictQuerySet,
@@ -137,26 +138,46 @@ class SamplingRun(Job):
 
 
 class SamplingArm(models.Model):
-    """One model's part in a sampling run: how many completions a prompt, and how they are drawn."""
+    """One way of sampling in a run: a model, a system prompt, how many completions a prompt, how they are drawn."""
 
     run = models.ForeignKey(SamplingRun, on_delete=models.CASCADE, related_name="arms")
+    position = models.PositiveSmallIntegerField()  # 0, 1, … within the run; part of every seed
+    name = models.CharField(max_length=80, blank=True)  # what people call it; empty: by its model
     model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="arms")
+    system_prompt = models.TextField(blank=True)  # said before the prompt's own system turn
+    adapter = models.CharField(max_length=120, blank=True)  # a LoRA adapter, by the name under which it is served
     num_completions = models.PositiveSmallIntegerField(default=4)
     temperature = models.FloatField(default=1.0)
     top_p = models.FloatField(default=1.0)
     max_new_tokens = models.PositiveIntegerField(default=256)
+    stop = models.JSONField(default=list, blank=True)  # texts that end a reply
 
     class Meta:
-        ordering = ["pk"]
+        ordering = ["run", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "model"], name="model_once_per_sampling_run"),
+            models.UniqueConstraint(fields=["run", "position"], name="arm_once_per_position_of_run"),
             models.CheckConstraint(condition=Q(num_completions__gte=1), name="arm_samples_something"),
             models.CheckConstraint(condition=Q(temperature__gte=0), name="temperature_not_negative"),
             models.CheckConstraint(condition=Q(top_p__gt=0) & Q(top_p__lte=1), name="top_p_from_0_to_1"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.num_completions} × {self.model}"
+        return self.label
+
+    @property
+    def label(self) -> str:
+        """Its own name, or that of its model and adapter."""
+        return self.name or (f"{self.model} + {self.adapter}" if self.adapter else str(self.model))
+
+    def parameters(self) -> SamplingParameters:
+        """What every request of this arm asks for; seeds are each prompt's own. Raises `ParametersInvalid`."""
+        return SamplingParameters(
+            temperature=self.temperature,
+            top_p=self.top_p,
+            max_new_tokens=self.max_new_tokens,
+            stop=tuple(self.stop),
+            adapter=self.adapter,
+        )
 
 
 class Completion(models.Model):
@@ -173,17 +194,18 @@ class Completion(models.Model):
     sampling_run = models.ForeignKey(
         SamplingRun, null=True, blank=True, on_delete=models.CASCADE, related_name="completions"
     )
+    arm = models.ForeignKey(SamplingArm, null=True, blank=True, on_delete=models.CASCADE, related_name="completions")
     model = models.ForeignKey(
         LanguageModel, null=True, blank=True, on_delete=models.PROTECT, related_name="completions"
     )
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="completions"
     )
-    index = models.PositiveIntegerField(default=0)  # 0 … K−1 within (run, prompt, model)
+    index = models.PositiveIntegerField(default=0)  # 0 … K−1 within (run, prompt, arm)
     text = models.TextField(blank=True)  # a model may say nothing; an import may not
     finish_reason = models.CharField(max_length=20, blank=True)  # "stop" or "length"
     num_tokens = models.PositiveIntegerField(null=True, blank=True)
-    seed = models.PositiveBigIntegerField(null=True, blank=True)
+    seed = models.PositiveBigIntegerField(null=True, blank=True)  # its own: other candidates of the prompt have others
     duplicate_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates"
     )
@@ -195,12 +217,11 @@ class Completion(models.Model):
         ordering = ["pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["sampling_run", "prompt", "model", "index"],
-                name="completion_once_per_run_prompt_model_index",
+                fields=["sampling_run", "prompt", "arm", "index"], name="completion_once_per_run_prompt_arm_index"
             ),
             models.CheckConstraint(
-                condition=~Q(origin="sampled") | Q(sampling_run__isnull=False, model__isnull=False),
-                name="sampled_completions_name_run_and_model",
+                condition=~Q(origin="sampled") | Q(sampling_run__isnull=False, arm__isnull=False, model__isnull=False),
+                name="sampled_completions_name_run_arm_and_model",
             ),
             models.CheckConstraint(
                 condition=Q(duplicate_of=None) | ~Q(duplicate_of=F("id")),

@@ -20,6 +20,8 @@ from generation.splits import fingerprint
 # Models that are known by name only come with imported completions; nobody registers them.
 USABLE_SOURCES = [source for source in LanguageModel.Source.values if source != LanguageModel.Source.NAMED]
 
+MAX_ARMS = 50  # of one sampling run
+
 
 class NameTaken(ConcordError):
     """Another object of this kind in the workspace already has the name."""
@@ -59,13 +61,17 @@ class ImportReport:
 
 @dataclass(frozen=True, kw_only=True)
 class ArmSpec:
-    """One model's part in a sampling run that is not in the database yet."""
+    """One arm of a sampling run that is not in the database yet; the columns are those of `SamplingArm`."""
 
     model: LanguageModel
+    name: str = ""
+    system_prompt: str = ""
+    adapter: str = ""
     num_completions: int = 4
     temperature: float = 1.0
     top_p: float = 1.0
     max_new_tokens: int = 256
+    stop: Sequence[str] = ()
 
 
 def create_prompt_set(
@@ -202,31 +208,49 @@ def start_sampling_run(
             seed=seed,
             created_by=user,
         )
-        SamplingArm.objects.bulk_create(SamplingArm(run=run, **vars(arm)) for arm in arms)
+        SamplingArm.objects.bulk_create(_arm(run, position, arm) for position, arm in enumerate(arms))
         jobs.enqueue(run)
     return run
 
 
+def _arm(run: SamplingRun, position: int, spec: ArmSpec) -> SamplingArm:
+    return SamplingArm(run=run, position=position, **{**vars(spec), "stop": list(spec.stop)})
+
+
 def _check_arms(workspace: Workspace, prompt_set: PromptSet, arms: Sequence[ArmSpec]) -> None:
-    if not arms:
-        raise SamplingRefused("Name at least one model to sample from.")
-    if len({arm.model.pk for arm in arms}) < len(arms):
-        raise SamplingRefused("Each model may stand in one arm only.")
+    if not 0 < len(arms) <= MAX_ARMS:
+        raise SamplingRefused(f"Name at least one model to sample from, and at most {MAX_ARMS} arms.")
     if prompt_set.workspace_id != workspace.pk or any(arm.model.workspace_id != workspace.pk for arm in arms):
         raise SamplingRefused("The prompt set and the models must belong to the run's workspace.")
     if not prompt_set.prompts.exists():
         raise SamplingRefused(f"The prompt set {prompt_set} is empty; import prompts into it first.")
-    for arm in arms:
-        if arm.model.kind != LanguageModel.Kind.POLICY:
-            raise SamplingRefused(f"{arm.model} is a {arm.model.get_kind_display().lower()} and cannot write replies.")
-        if arm.model.source == LanguageModel.Source.NAMED:
-            raise SamplingRefused(f"Of {arm.model} only the name is known, from imported data; it cannot write here.")
-        if arm.num_completions < 1:
-            raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
-        try:
-            SamplingParameters(temperature=arm.temperature, top_p=arm.top_p, max_new_tokens=arm.max_new_tokens)
-        except EngineError as error:
-            raise SamplingRefused(f"{arm.model}: {error}") from error
+    for number, arm in enumerate(arms, start=1):
+        _check_arm(number, arm)
+    _check_difference([SamplingArm(**{**vars(arm), "stop": list(arm.stop)}) for arm in arms])
+
+
+def _check_arm(number: int, arm: ArmSpec) -> None:
+    if arm.model.kind != LanguageModel.Kind.POLICY:
+        raise SamplingRefused(f"{arm.model} is a {arm.model.get_kind_display().lower()} and cannot write replies.")
+    if arm.model.source == LanguageModel.Source.NAMED:
+        raise SamplingRefused(f"Of {arm.model} only the name is known, from imported data; it cannot write here.")
+    if arm.adapter and arm.model.source != LanguageModel.Source.SERVED:
+        raise SamplingRefused(f"{arm.model} is not served: adapters are named where a server has them.")
+    if arm.num_completions < 1:
+        raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
+    try:
+        SamplingParameters(
+            temperature=arm.temperature, top_p=arm.top_p, max_new_tokens=arm.max_new_tokens, stop=tuple(arm.stop)
+        )
+    except EngineError as error:
+        raise SamplingRefused(f"Arm {number}, {arm.model}: {error}.") from error
+
+
+def _check_difference(arms: Sequence[SamplingArm]) -> None:
+    """Nobody could tell two arms of one name apart: not on a page, not in a report."""
+    labels = [arm.label for arm in arms]
+    if repeated := sorted({label for label in labels if labels.count(label) > 1}):
+        raise SamplingRefused(f"Two arms are called {repeated[0]!r}; give each arm of one model a name of its own.")
 
 
 def _check_extent(split: str, max_prompts: int | None, seed: int) -> None:

@@ -94,9 +94,9 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
     """A page of sampled prompts, each with its completions in order."""
     sampled = Prompt.objects.filter(completions__sampling_run=run).distinct().order_by("pk")
     page = Paginator(sampled, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
-    completions = run.completions.filter(prompt__in=list(page)).select_related("model").prefetch_related("flags")
+    completions = run.completions.filter(prompt__in=list(page)).select_related("arm__model").prefetch_related("flags")
     by_prompt: dict[int, list[Completion]] = {}
-    for completion in completions.order_by("model", "index"):
+    for completion in completions.order_by("arm__position", "index"):
         by_prompt.setdefault(completion.prompt_id, []).append(completion)
     rows = [(prompt, by_prompt.get(prompt.pk, [])) for prompt in page]
     num_duplicates = run.completions.exclude(duplicate_of=None).count()

@@ -94,13 +94,26 @@ class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
 
 
 class ArmInput(InputSerializer):
-    """One model's part in a new sampling run."""
+    """One arm of a new sampling run. Several arms of one model need a `name` each."""
 
     model = VisibleField(queryset=LanguageModel.objects.all())
+    name = serializers.CharField(max_length=80, allow_blank=True, default="")
+    system_prompt = serializers.CharField(
+        max_length=20_000, allow_blank=True, default="", help_text="Said before the prompt's own system turn."
+    )
+    adapter = serializers.CharField(
+        max_length=120, allow_blank=True, default="", help_text="A LoRA adapter, by its name at the server."
+    )
     num_completions = serializers.IntegerField(min_value=1, max_value=MAX_COMPLETIONS, default=4)
     temperature = serializers.FloatField(min_value=0, max_value=100, default=1.0)
     top_p = serializers.FloatField(min_value=0, max_value=1, default=1.0)
     max_new_tokens = serializers.IntegerField(min_value=1, max_value=MAX_NEW_TOKENS, default=256)
+    stop = serializers.ListField(
+        child=serializers.CharField(max_length=200, trim_whitespace=False),
+        max_length=16,
+        default=list,
+        help_text="Texts that end a reply.",
+    )
 
 
 class SamplingRunInput(InputSerializer):
@@ -116,11 +129,25 @@ class SamplingRunInput(InputSerializer):
 
 
 class ArmSerializer(serializers.ModelSerializer[SamplingArm]):
-    """One model's part in a sampling run."""
+    """One arm of a sampling run."""
+
+    stop = serializers.ListField(child=serializers.CharField(), read_only=True)
 
     class Meta:
         model = SamplingArm
-        fields = ["model", "num_completions", "temperature", "top_p", "max_new_tokens"]
+        fields = [
+            "id",
+            "position",
+            "label",
+            "model",
+            "system_prompt",
+            "adapter",
+            "num_completions",
+            "temperature",
+            "top_p",
+            "max_new_tokens",
+            "stop",
+        ]
 
 
 class SamplingRunSerializer(JobSerializer):
@@ -153,6 +180,7 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
             "prompt",
             "origin",
             "sampling_run",
+            "arm",
             "model",
             "index",
             "text",

@@ -161,6 +161,7 @@ class CompletionViewSet(ApiViewSet):
     serializer_class = CompletionSerializer
     filters = {
         "prompt": by_id("prompt"),
+        "arm": by_id("arm"),
         "model": by_id("model"),
         "is_duplicate": by_presence("duplicate_of"),
         "flag": by_choice("flags__kind", CompletionFlag.Kind.choices),

@@ -91,10 +91,10 @@ class Generation(People):
             split=split,
             **job_columns(status),
         )
-        for model in models or [self.model(workspace=prompt_set.workspace)]:
-            SamplingArm.objects.create(run=run, model=model, num_completions=num_completions)
+        for position, model in enumerate(models or [self.model(workspace=prompt_set.workspace)]):
+            arm = SamplingArm.objects.create(run=run, position=position, model=model, num_completions=num_completions)
             if status == Job.Status.FINISHED:
-                self._sample(run, model, num_completions)
+                self._sample(arm)
         return run
 
     def marked_run(self) -> SamplingRun:
@@ -164,21 +164,23 @@ class Generation(People):
                 for index, text in enumerate(texts)
             ]
         run = self.sampling_run(prompt.prompt_set, models=[model], status=Job.Status.RUNNING)
-        return [self._completion(run, prompt, model, index=index, text=text) for index, text in enumerate(texts)]
+        arm = run.arms.get()
+        return [self.sampled(arm, prompt, index=index, text=text) for index, text in enumerate(texts)]
 
-    def _sample(self, run: SamplingRun, model: LanguageModel, num_completions: int) -> None:
-        for prompt in run.prompt_set.prompts.in_split(run.split, held_out_fraction=run.prompt_set.held_out_fraction):
-            for index in range(num_completions):
-                self._completion(run, prompt, model, index=index, text=f"It is {next(self._numbers)}.")
+    def _sample(self, arm: SamplingArm) -> None:
+        prompt_set = arm.run.prompt_set
+        for prompt in prompt_set.prompts.in_split(arm.run.split, held_out_fraction=prompt_set.held_out_fraction):
+            for index in range(arm.num_completions):
+                self.sampled(arm, prompt, index=index, text=f"It is {next(self._numbers)}.")
 
-    def _completion(
-        self, run: SamplingRun, prompt: Prompt, model: LanguageModel, *, index: int, text: str
-    ) -> Completion:
+    def sampled(self, arm: SamplingArm, prompt: Prompt, *, index: int, text: str) -> Completion:
+        """A completion of this arm."""
         return Completion.objects.create(
             prompt=prompt,
             origin=Completion.Origin.SAMPLED,
-            sampling_run=run,
-            model=model,
+            sampling_run=arm.run,
+            arm=arm,
+            model=arm.model,
             index=index,
             text=text,
             finish_reason="stop",

@@ -15,7 +15,8 @@ from generation.engines.base import Conversation, SampledText, SamplingParameter
 from generation.engines.errors import ContextOverflow, EndpointUnreachable
 from generation.engines.retries import RetryPolicy
 from generation.engines.scripted import ScriptedEngine
-from generation.models import Completion, SamplingRun
+from generation.models import Completion, SamplingArm, SamplingRun
+from generation.sampling_plan import prompt_seed
 from tests.factory import Factory
 from tests.generation.engines import chat_server, tiny_model
 
@@ -30,10 +31,17 @@ class FailingEngine:
         self.is_closed = False
 
     def sample(
-        self, conversations: Sequence[Conversation], *, num_completions: int, parameters: SamplingParameters
+        self,
+        conversations: Sequence[Conversation],
+        *,
+        num_completions: int,
+        parameters: SamplingParameters,
+        seeds: Sequence[int] | None = None,
     ) -> Iterator[tuple[int, list[SampledText]]]:
         engine = ScriptedEngine(numbered)
-        for index, texts in engine.sample(conversations, num_completions=num_completions, parameters=parameters):
+        for index, texts in engine.sample(
+            conversations, num_completions=num_completions, parameters=parameters, seeds=seeds
+        ):
             if index == self.num_prompts:
                 raise self.error
             yield index, texts
@@ -77,7 +85,9 @@ def test_every_prompt_gets_its_completions(run: SamplingRun, use_engine: Callabl
     assert len(keys(run)) == len(set(keys(run))) == 140
     assert (held.num_done, held.num_total) == (70, 70)
     one = run.completions.earliest("pk")
-    assert (one.origin, one.finish_reason, one.num_tokens, one.seed) == ("sampled", "stop", 10, 0)
+    assert (one.origin, one.finish_reason, one.num_tokens) == ("sampled", "stop", 10)
+    assert one.seed == prompt_seed(0, one.prompt.fingerprint, 0)
+    assert len(set(run.completions.values_list("seed", flat=True))) == 140
 
 
 def test_a_failing_engine_keeps_what_it_sampled_and_the_next_attempt_repeats_nothing(
@@ -160,7 +170,7 @@ def test_equal_replies_end_up_marked(factory: Factory, use_engine: Callable[[obj
     use_engine(ScriptedEngine(lambda conversation, number, seed: "The same\x00"))
     run = factory.sampling_run(factory.prompt_set(num_prompts=2), status="queued", num_completions=3)
     runner.sample(claimed(run))
-    assert run.completions.filter(text="The same").count() == 6
+    assert run.completions.filter(text="The same\ufffd").count() == 6
     assert run.completions.distinct_texts().count() == 2
 
 
@@ -205,3 +215,36 @@ def test_a_folder_that_has_gone_is_a_named_failure(factory: Factory) -> None:
     with pytest.raises(JobFailed, match="there is no folder") as raised:
         runner.sample(claimed(run))
     assert raised.value.failure_kind == "ModelFolderInvalid"
+
+
+def test_arms_of_one_model_differ_in_system_prompt_and_seed(
+    factory: Factory, use_engine: Callable[[object], None]
+) -> None:
+    asked: list[tuple[str, str, int]] = []
+
+    def reply(conversation: Conversation, number: int, seed: int) -> str:
+        asked.append((conversation[0]["content"], conversation[-1]["content"], seed))
+        return numbered(conversation, number, seed)
+
+    use_engine(ScriptedEngine(reply))
+    run = factory.sampling_run(factory.prompt_set(num_prompts=3), status="queued", num_completions=1)
+    arm = run.arms.get()
+    SamplingArm.objects.create(run=run, position=1, model=arm.model, name="Brief", system_prompt="Be brief.")
+    runner.sample(claimed(run))
+    prompts = list(run.prompt_set.prompts.all())
+    assert Counter(run.completions.values_list("arm__position", flat=True)) == {0: 3, 1: 12}
+    assert {(first, last) for first, last, _ in asked[3:]} == {("Be brief.", prompt.last_turn) for prompt in prompts}
+    assert len({seed for _, _, seed in asked}) == 6
+
+
+def test_another_order_of_prompts_draws_the_same(factory: Factory, use_engine: Callable[[object], None]) -> None:
+    use_engine(ScriptedEngine(numbered))
+    prompt_set = factory.prompt_set(num_prompts=3)
+    texts = []
+    for is_resumed in (False, True):
+        run = factory.sampling_run(prompt_set, models=[factory.model()], status="queued")
+        if is_resumed:  # the first prompt is there already
+            factory.sampled(run.arms.get(), prompt_set.prompts.all()[0], index=0, text="by an earlier attempt")
+        runner.sample(claimed(run))
+        texts.append(run.completions.order_by("prompt", "index").values_list("prompt", "text"))
+    assert list(texts[0])[2:] == list(texts[1])[1:]

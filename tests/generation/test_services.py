@@ -10,7 +10,7 @@ from django.conf import LazySettings
 
 from core.urlguard import UrlRefused
 from generation import services
-from generation.models import Completion, LanguageModel, PromptSet, SamplingRun
+from generation.models import LanguageModel, PromptSet, SamplingRun
 from generation.prompt_lines import NewPrompt
 from generation.services import ArmSpec, ModelRefused, NameTaken, PromptSetRefused, SamplingRefused
 from tests.conftest import Doorbell
@@ -155,10 +155,21 @@ def test_a_run_without_models_or_prompts_is_refused(factory: Factory) -> None:
         start(factory, factory.prompt_set(), ArmSpec(model=factory.model()))
 
 
-def test_a_model_stands_in_one_arm_only(factory: Factory) -> None:
-    arm = ArmSpec(model=factory.model())
-    with pytest.raises(SamplingRefused, match="one arm only"):
-        start(factory, factory.prompt_set(num_prompts=1), arm, arm)
+def test_arms_of_one_model_have_names_of_their_own(factory: Factory) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=1), factory.model("Base")
+    with pytest.raises(SamplingRefused, match="Two arms are called 'Base'"):
+        start(factory, prompt_set, ArmSpec(model=model), ArmSpec(model=model, system_prompt="Be brief."))
+    brief = ArmSpec(model=model, name="Brief", system_prompt="Be brief.", stop=("\n",))
+    run = start(factory, prompt_set, ArmSpec(model=model), brief)
+    assert [(arm.position, arm.label, arm.stop) for arm in run.arms.all()] == [(0, "Base", []), (1, "Brief", ["\n"])]
+
+
+def test_adapters_belong_to_served_models(factory: Factory) -> None:
+    prompt_set = factory.prompt_set(num_prompts=1)
+    with pytest.raises(SamplingRefused, match="is not served"):
+        start(factory, prompt_set, ArmSpec(model=factory.model(), adapter="polite"))
+    served = factory.model("Llama", source="served", endpoint_url="https://example.org/v1")
+    assert start(factory, prompt_set, ArmSpec(model=served, adapter="polite")).arms.get().label == "Llama + polite"
 
 
 def test_prompts_and_models_of_another_workspace_are_refused(factory: Factory) -> None:
@@ -182,6 +193,7 @@ def test_a_reward_model_cannot_be_sampled(factory: Factory) -> None:
         ({"temperature": -1.0}, "temperature"),
         ({"top_p": 0.0}, "top_p"),
         ({"max_new_tokens": 0}, "max_new_tokens"),
+        ({"stop": ("",)}, "stop"),
     ],
 )
 def test_an_arm_that_cannot_be_sampled_is_refused(factory: Factory, changes: dict[str, Any], words: str) -> None:
@@ -207,9 +219,7 @@ def test_a_repeated_reply_is_marked_within_its_prompt_only(factory: Factory) -> 
     first, second = prompt_set.prompts.all()
     for prompt, texts in ((first, ["14", "15", "14 "]), (second, ["14"])):
         for index, text in enumerate(texts):
-            Completion.objects.create(
-                prompt=prompt, origin="sampled", sampling_run=run, model=model, index=index, text=text
-            )
+            factory.sampled(run.arms.get(), prompt, index=index, text=text)
     assert services.mark_duplicates(run=run) == 1
     assert services.mark_duplicates(run=run) == 1
     marked = run.completions.exclude(duplicate_of=None).get()

@@ -29,8 +29,21 @@ def test_a_run_is_queued_with_its_arms_and_its_doorbell(
     shown = response.json()
     assert response.status_code == 201
     assert (shown["status"], shown["created_by"], shown["seed"]) == ("queued", "dana", 7)
-    assert shown["arms"] == [arms[0] | {"top_p": 1.0, "max_new_tokens": 256}]
+    assert shown["arms"][0].items() >= (arms[0] | {"top_p": 1.0, "max_new_tokens": 256, "stop": []}).items()
     assert doorbells == [Doorbell("generation.tasks.run_sampling", [shown["id"]], "gpu")]
+
+
+def test_one_model_has_several_arms_under_names(factory: Factory, api: Api) -> None:
+    model = factory.model("Base")
+    arms = [{"model": model.pk}, {"model": model.pk, "name": "Brief", "system_prompt": "Be brief.", "stop": ["\n"]}]
+    body = {"workspace": factory.workspace().pk, "name": "x", "prompt_set": factory.prompt().prompt_set_id}
+
+    shown = api(factory.dana()).post(RUNS, {**body, "arms": arms}).json()["arms"]
+    refused = api(factory.dana()).post(RUNS, {**body, "arms": arms[:1] * 2})
+
+    assert [(arm["position"], arm["label"], arm["stop"]) for arm in shown] == [(0, "Base", []), (1, "Brief", ["\n"])]
+    assert shown[1]["system_prompt"] == "Be brief."
+    assert (refused.status_code, refused.json()["type"]) == (422, "urn:concord:sampling-refused")
 
 
 @pytest.mark.parametrize(
