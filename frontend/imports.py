@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from django.db.models import QuerySet
 
 from accounts.models import Membership, User, Workspace
 from core import source_files
@@ -12,7 +12,7 @@ from frontend.access import SignedInRequest
 ACCEPTED = ".jsonl,.ndjson,.json,.csv,.parquet,.gz,.zip"
 
 
-def managed_workspaces(user: User) -> Any:
+def managed_workspaces(user: User) -> QuerySet[Workspace]:
     """Workspaces that the user manages; an administrator manages all."""
     if user.is_superuser:
         return Workspace.objects.all()

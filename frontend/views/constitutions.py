@@ -3,11 +3,13 @@
 from typing import Any
 
 from django import forms
+from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
+from accounts.models import Workspace
 from core.errors import ConcordError, NotFound
 from frontend.access import SignedInRequest, is_reader, may_engineer, may_manage, signed_in
 from frontend.imports import managed_workspaces
@@ -15,6 +17,7 @@ from generation import constitution_services as services
 from generation.constitutions.principles import EXAMPLE, principles_to_json
 from generation.models import Constitution, LanguageModel, SamplingRun
 
+MAX_NAME = 120
 NUM_EMPTY = 2  # empty principles below the written ones
 FIELDS = ("name", "critique", "revision")
 
@@ -31,38 +34,65 @@ def constitutions(request: SignedInRequest) -> HttpResponse:
     return render(request, "frontend/constitutions/list.html", {"constitutions": found, "may_write": may_write})
 
 
-@require_http_methods(["GET", "POST"])
+@require_GET
 @signed_in
 def new_constitution(request: SignedInRequest) -> HttpResponse:
-    """Write one, starting from our example."""
-    workspaces = managed_workspaces(request.user)
-    if not workspaces.exists():
-        raise NotFound("There is no workspace in which you may write a constitution.")
-    context: dict[str, Any] = {"workspaces": workspaces, "rows": _rows(principles_to_json(EXAMPLE))}
-    if request.method == "POST":
-        workspace = get_object_or_404(workspaces, pk=_number(request.POST.get("workspace", "")))
-        written, name = _written(request), request.POST.get("name", "").strip()
-        context |= {"rows": _rows(written), "name": name}
-        try:
-            if not 0 < len(name) <= 120:
-                raise services.ConstitutionRefused("A constitution needs a name of 1 to 120 characters.")
-            version = services.create_constitution(
-                workspace=workspace, name=name, principles=written, user=request.user
-            )
-        except ConcordError as error:
-            return render(request, "frontend/constitutions/new.html", {**context, "error": error.detail}, status=422)
-        return redirect("constitution", version.constitution_id)
+    """The form to write one, starting from our example."""
+    context = {"workspaces": _writable_workspaces(request), "rows": _rows(principles_to_json(EXAMPLE))}
     return render(request, "frontend/constitutions/new.html", context)
 
 
-@require_http_methods(["GET", "POST"])
+@require_POST
+@signed_in
+def create_constitution(request: SignedInRequest) -> HttpResponse:
+    """Write one. What was refused comes back with the reason."""
+    workspaces = _writable_workspaces(request)
+    workspace = get_object_or_404(workspaces, pk=_number(request.POST.get("workspace", "")))
+    written, name = _written(request), request.POST.get("name", "").strip()
+    try:
+        if not 0 < len(name) <= MAX_NAME:
+            raise services.ConstitutionRefused(f"A constitution needs a name of 1 to {MAX_NAME} characters.")
+        version = services.create_constitution(workspace=workspace, name=name, principles=written, user=request.user)
+    except ConcordError as error:
+        context = {"workspaces": workspaces, "rows": _rows(written), "name": name, "error": error.detail}
+        return render(request, "frontend/constitutions/new.html", context, status=422)
+    return redirect("constitution", version.constitution_id)
+
+
+@require_GET
 @signed_in
 def constitution(request: SignedInRequest, constitution_id: int) -> HttpResponse:
     """Its newest version (`?version=1`: an earlier one) and, for managers, the form that writes the next."""
     found: Constitution = get_object_or_404(Constitution.objects.visible_to(request.user), pk=constitution_id)
+    return render(request, "frontend/constitutions/page.html", _page(request, found))
+
+
+@require_POST
+@signed_in
+def revise_constitution(request: SignedInRequest, constitution_id: int) -> HttpResponse:
+    """Write the next version. What was refused comes back with the reason."""
+    found: Constitution = get_object_or_404(Constitution.objects.visible_to(request.user), pk=constitution_id)
+    access.require_manager(request.user, found.workspace)
+    written = _written(request)
+    try:
+        services.revise_constitution(constitution=found, principles=written, user=request.user)
+    except ConcordError as error:
+        context = {**_page(request, found), "rows": _rows(written), "error": error.detail}
+        return render(request, "frontend/constitutions/page.html", context, status=422)
+    return redirect("constitution", found.pk)
+
+
+def _writable_workspaces(request: SignedInRequest) -> QuerySet[Workspace]:
+    workspaces = managed_workspaces(request.user)
+    if not workspaces.exists():
+        raise NotFound("There is no workspace in which you may write a constitution.")
+    return workspaces
+
+
+def _page(request: SignedInRequest, found: Constitution) -> dict[str, Any]:
     versions = list(found.versions.order_by("-number").select_related("created_by"))
     shown = next((one for one in versions if str(one.number) == request.GET.get("version")), versions[0])
-    context = {
+    return {
         "constitution": found,
         "versions": versions,
         "shown": shown,
@@ -71,16 +101,6 @@ def constitution(request: SignedInRequest, constitution_id: int) -> HttpResponse
         "revision_form": RevisionForm(constitution=found) if may_engineer(request.user, found.workspace) else None,
         "revision_runs": found.workspace.revision_runs.filter(version__constitution=found).select_related("version"),
     }
-    if request.method == "POST":
-        access.require_manager(request.user, found.workspace)
-        written = _written(request)
-        try:
-            services.revise_constitution(constitution=found, principles=written, user=request.user)
-        except ConcordError as error:
-            context |= {"rows": _rows(written), "error": error.detail}
-            return render(request, "frontend/constitutions/page.html", context, status=422)
-        return redirect("constitution", found.pk)
-    return render(request, "frontend/constitutions/page.html", context)
 
 
 class RevisionForm(forms.Form):

@@ -156,9 +156,7 @@ CASES = [
         "post",
         "api-revision-runs",
         "201 201 400 404 401",
-        body=lambda w: w.body(
-            sampling_run=w.sampling_run.pk, constitution=w.constitution.pk, model=w.model.pk
-        ),
+        body=lambda w: w.body(sampling_run=w.sampling_run.pk, constitution=w.constitution.pk, model=w.model.pk),
     ),
     Case("get", "api-revision-run", READ, path=of("revision_run")),
     Case(

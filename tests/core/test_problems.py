@@ -99,11 +99,11 @@ def test_415_for_a_body_of_another_type(factory: Factory, api: Api) -> None:
 def test_errors_of_our_own_keep_their_status_kind_and_fields(factory: Factory, api: Api) -> None:
     prompt_set = factory.prompt_set()
     path = f"/api/v1/prompt-sets/{prompt_set.pk}/prompts"
-    response = post_bytes(api(factory.alice()), path, b"no json\n", "application/x-ndjson")
+    response = post_bytes(api(factory.alice()), path, b'{"prompt": "Hi"}\nno json\n', "application/x-ndjson")
 
-    assert problem(response)["type"] == "urn:concord:import-refused"
+    assert problem(response)["type"] == "urn:concord:rows-refused"
     assert response.status_code == 422
-    assert response.json()["problems"][0]["line"] == 1
+    assert response.json()["problems"][0]["row"] == 2
 
 
 @pytest.mark.parametrize(

@@ -21,26 +21,26 @@ def test_readers_read_and_managers_write(factory: Factory, statuses: Statuses) -
 def test_a_constitution_is_written_and_rewritten(factory: Factory, browse: Browse) -> None:
     alice = browse(factory.alice())
     body = {"workspace": factory.workspace().pk, "name": "Ours", **WRITTEN}
-    assert alice.post("/constitutions/new/", body).status_code == 302
+    assert alice.post("/constitutions/create/", body).status_code == 302
     constitution = Constitution.objects.get()
     address = f"/constitutions/{constitution.pk}/"
     assert "Was &lt;b&gt;that&lt;/b&gt; kind?" in alice.get(address).content.decode()
-    assert alice.post(address, {**WRITTEN, "revision": ["Kindly!", ""]}).status_code == 302
+    assert alice.post(f"{address}change/", {**WRITTEN, "revision": ["Kindly!", ""]}).status_code == 302
     assert [len(version.principles) for version in constitution.versions.all()] == [1, 1]
     assert "Say it kindly." in alice.get(f"{address}?version=1").content.decode()
-    assert browse(factory.dana()).post(address, WRITTEN).status_code == 403
+    assert browse(factory.dana()).post(f"{address}change/", WRITTEN).status_code == 403
 
 
 def test_what_cannot_be_kept_is_told_and_not_lost(factory: Factory, browse: Browse) -> None:
     alice = browse(factory.alice())
     body = {"workspace": factory.workspace().pk, "name": "Ours", **WRITTEN, "revision": ["", ""]}
-    response = alice.post("/constitutions/new/", body)
+    response = alice.post("/constitutions/create/", body)
     assert response.status_code == 422
     assert "the revision of principle 1" in response.content.decode()
     assert "Was &lt;b&gt;that&lt;/b&gt; kind?" in response.content.decode()
-    assert alice.post("/constitutions/new/", {**body, **WRITTEN, "name": ""}).status_code == 422
+    assert alice.post("/constitutions/create/", {**body, **WRITTEN, "name": ""}).status_code == 422
     constitution = factory.constitution()
-    assert alice.post(f"/constitutions/{constitution.pk}/", {"principle": ["x"]}).status_code == 422
+    assert alice.post(f"/constitutions/{constitution.pk}/change/", {"principle": ["x"]}).status_code == 422
 
 
 def test_engineers_start_a_run(factory: Factory, browse: Browse) -> None:

@@ -96,6 +96,7 @@ def work(crawler: Crawler, campaign: Campaign) -> dict[str, set[str]]:
         crawler.post(f"{address}draft/", {**data, "draft": '{"answer": {}}'})
         crawler.post(f"{address}renew/", data)
         receipt = crawler.post(f"{address}submit/", {**data, "answer": '{"tiers": [[0], [1]]}'})
+        assert "judgment" in json.loads(receipt), (purpose, data, receipt)
         again = crawler.get(f"{address}again/{json.loads(receipt)['judgment']}/", **SCRIPT)
         shapes[purpose] |= {shape_of(page), shape_of(receipt), shape_of(again)}
     return shapes
