@@ -17,6 +17,7 @@ from typing import IO, Self
 from core.errors import ConcordError
 
 GRACE_SECONDS = 20.0  # between SIGTERM and SIGKILL
+MOST_WEB_PROCESSES = 4  # one a core, up to these: each takes 150 MB
 MAX_RESTARTS = 3  # of one program; jobs of a killed worker are resumed by the next one
 
 
@@ -43,7 +44,8 @@ class Program:
 
 def programs(*, port: int, num_light: int = 2) -> list[Program]:
     """The web server, a worker for each queue, and beat."""
-    gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", "--workers=1", "--threads=8"]
+    num_web = min(MOST_WEB_PROCESSES, os.cpu_count() or 1)
+    gunicorn = [sys.executable, "-m", "gunicorn", "config.wsgi", f"--workers={num_web}", "--threads=8"]
     celery = [sys.executable, "-m", "celery", "-A", "config.celery"]
     worker = [*celery, "worker", "--without-gossip", "--without-mingle", "--loglevel=INFO"]
     return [
