@@ -24,12 +24,12 @@ def test_a_plain_file_is_itself() -> None:
 
 
 def test_gzip_is_opened_whatever_its_name() -> None:
-    assert read("a.jsonl.gz", gzip.compress(b"{}", mtime=0)) == {"a.jsonl": b"{}"}
-    assert read("a.jsonl", gzip.compress(b"{}", mtime=0)) == {"a.jsonl": b"{}"}
+    assert read("a.jsonl.gz", gzip.compress(b"{}")) == {"a.jsonl": b"{}"}
+    assert read("a.jsonl", gzip.compress(b"{}")) == {"a.jsonl": b"{}"}
 
 
 def test_an_archive_gives_its_readable_files_and_gzip_inside_it_is_opened() -> None:
-    archive = zipped({"x/a.csv": "1", "x/b.jsonl.gz": gzip.compress(b"2", mtime=0), "x/readme.txt": "3", "__MACOSX/a.csv": "4"})
+    archive = zipped({"x/a.csv": "1", "x/b.jsonl.gz": gzip.compress(b"2"), "x/readme.txt": "3", "__MACOSX/a.csv": "4"})
     assert read("all.zip", archive) == {"a.csv": b"1", "b.jsonl": b"2"}
 
 
@@ -72,7 +72,9 @@ def test_what_expands_to_far_more_than_it_holds_is_refused(monkeypatch: pytest.M
         read("bomb.gz", content)
 
 
-@pytest.mark.parametrize("content", [gzip.compress(b"x" * 1000, mtime=0)[:-20], gzip.compress(b"x")[:12] + b"\xff" * 8])
+@pytest.mark.parametrize(
+    "content", [gzip.compress(b"x" * 1000)[:-20], gzip.compress(b"x")[:12] + b"\xff" * 8], ids=["cut off", "garbage"]
+)
 def test_damaged_gzip_is_named(content: bytes) -> None:
     with pytest.raises(FileUnreadable, match=r"a\.jsonl.* is damaged"):
         read("a.jsonl.gz", content)
