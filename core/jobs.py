@@ -126,6 +126,17 @@ def request_cancel(job: Job) -> None:
         raise IllegalTransition(f"{job._meta.verbose_name} {job.pk} has already ended and cannot be cancelled.")
 
 
+def reopen(job: Job) -> None:
+    """Let a worker take an ended job again, to do what is missing. Raises `IllegalTransition` unless it has ended."""
+    ended = type(job)._default_manager.filter(pk=job.pk).exclude(status__in=Job.UNENDED)
+    moved = ended.update(
+        status=Job.Status.QUEUED, is_cancel_requested=False, num_lost=0, failure_kind="", error="", finished_at=None
+    )
+    if not moved:
+        raise IllegalTransition(f"{job._meta.verbose_name} {job.pk} has not ended yet.")
+    enqueue(job)
+
+
 def perform(model: type[J], pk: int, runner: Callable[[J], None]) -> None:
     """The body of every job: claim the row, call the runner, record how it ended. Safe to call twice."""
     job = claim(model, pk)

@@ -17,6 +17,7 @@ from generation.models import (
     Revision,
     RevisionRun,
     SamplingArm,
+    SamplingFailure,
     SamplingRun,
 )
 
@@ -51,7 +52,7 @@ class LanguageModelAdmin(RecordAdmin):
     list_filter = ("kind", "source", "workspace")
     search_fields = ("name", "location")
     list_select_related = ("workspace", "parent")
-    editable = ("name",)
+    editable = ("name", "prompt_price", "completion_price")
 
 
 class SamplingArmInline(RecordInline):
@@ -71,9 +72,21 @@ class SamplingRunAdmin(JobAdmin):
 class SamplingArmAdmin(RecordAdmin):
     """Models in sampling runs."""
 
-    list_display = ("run", "model", "num_completions", "temperature", "top_p", "max_new_tokens")
-    search_fields = ("run__name", "model__name")
+    list_display = ("run", "position", "label", "num_completions", "temperature", "top_p", "max_new_tokens", "engine")
+    list_filter = ("engine",)
+    search_fields = ("run__name", "model__name", "name")
     list_select_related = ("run", "model")
+    is_deletable = False
+
+
+@admin.register(SamplingFailure)
+class SamplingFailureAdmin(RecordAdmin):
+    """Prompts that could not be sampled."""
+
+    list_display = ("run", "arm", "prompt", "kind", "num_attempts", "last_at")
+    list_filter = ("kind",)
+    search_fields = ("run__name", "message")
+    list_select_related = ("run", "arm__model", "prompt")
     is_deletable = False
 
 

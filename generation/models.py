@@ -1,5 +1,6 @@
 """Prompt sets, language models, sampling runs and completions, with full provenance."""
 
+from decimal import Decimal
 from typing import ClassVar
 
 from django.conf import settings
@@ -15,8 +16,15 @@ from generation.querysets import (
     GuardVerdictQuerySet,
     PromptQuerySet,
     RevisionQuerySet,
+    SamplingArmQuerySet,
+    SamplingFailureQuerySet,
     SamplingRunQuerySet,
 )
+
+
+def price_field() -> "models.DecimalField[Decimal | None, Decimal | None]":
+    """US dollars for a million tokens; None: not known."""
+    return models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
 
 
 class PromptSet(models.Model):
@@ -93,6 +101,8 @@ class LanguageModel(models.Model):
     location = models.CharField(max_length=1000)
     endpoint_url = models.CharField(max_length=500, blank=True)
     parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    prompt_price = price_field()
+    completion_price = price_field()
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()
@@ -124,6 +134,7 @@ class SamplingRun(Job):
     split = models.CharField(max_length=8, choices=Split.choices, default=Split.ALL)
     max_prompts = models.PositiveIntegerField(null=True, blank=True)  # None: every prompt of the split
     seed = models.PositiveBigIntegerField(default=0)
+    max_attempts = models.PositiveSmallIntegerField(default=3)  # at a prompt, where another may help; the first counts
 
     task_name: ClassVar[str] = "generation.tasks.run_sampling"
     queue: ClassVar[str] = "gpu"
@@ -132,6 +143,9 @@ class SamplingRun(Job):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(max_attempts__gte=1), name="sampling_run_attempts_something"),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -139,6 +153,11 @@ class SamplingRun(Job):
 
 class SamplingArm(models.Model):
     """One way of sampling in a run: a model, a system prompt, how many completions a prompt, how they are drawn."""
+
+    class Engine(models.TextChoices):
+        ENDPOINT = "endpoint", "Endpoint"  # the server that serves the model, over the OpenAI protocol
+        VLLM = "vllm", "vLLM of its own"  # a server that ran for this arm
+        TRANSFORMERS = "transformers", "transformers"  # in the worker
 
     run = models.ForeignKey(SamplingRun, on_delete=models.CASCADE, related_name="arms")
     position = models.PositiveSmallIntegerField()  # 0, 1, … within the run; part of every seed
@@ -151,6 +170,15 @@ class SamplingArm(models.Model):
     top_p = models.FloatField(default=1.0)
     max_new_tokens = models.PositiveIntegerField(default=256)
     stop = models.JSONField(default=list, blank=True)  # texts that end a reply
+    uses_managed_server = models.BooleanField(default=False)  # a vLLM server of Concord's, while this is sampled
+    prompt_price = price_field()  # the model's when the run was started
+    completion_price = price_field()
+    engine = models.CharField(max_length=12, choices=Engine.choices, blank=True)  # that spoke last; empty: none yet
+    sampling_seconds = models.FloatField(default=0.0)  # spent on what is stored, over all attempts
+    failure_kind = models.CharField(max_length=40, blank=True)  # why nothing more could be sampled; empty: it could
+    error = models.TextField(blank=True)
+
+    objects = SamplingArmQuerySet.as_manager()
 
     class Meta:
         ordering = ["run", "position"]
@@ -180,6 +208,29 @@ class SamplingArm(models.Model):
         )
 
 
+class SamplingFailure(models.Model):
+    """A prompt that an arm has no completions of, and why. It goes when they come."""
+
+    run = models.ForeignKey(SamplingRun, on_delete=models.CASCADE, related_name="failures")
+    arm = models.ForeignKey(SamplingArm, on_delete=models.CASCADE, related_name="failures")
+    prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="sampling_failures")
+    kind = models.CharField(max_length=40)  # the name of the engine's error
+    message = models.TextField()
+    num_attempts = models.PositiveSmallIntegerField(default=1)  # since somebody asked for it the last time
+    last_at = models.DateTimeField()
+
+    objects = SamplingFailureQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["arm__position", "prompt"]
+        constraints = [
+            models.UniqueConstraint(fields=["arm", "prompt"], name="sampling_failure_once_per_arm_and_prompt"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"[:80]
+
+
 class Completion(models.Model):
     """One candidate reply to a prompt."""
 
@@ -204,7 +255,12 @@ class Completion(models.Model):
     index = models.PositiveIntegerField(default=0)  # 0 … K−1 within (run, prompt, arm)
     text = models.TextField(blank=True)  # a model may say nothing; an import may not
     finish_reason = models.CharField(max_length=20, blank=True)  # "stop" or "length"
+    num_prompt_tokens = models.PositiveIntegerField(null=True, blank=True)
     num_tokens = models.PositiveIntegerField(null=True, blank=True)
+    latency_ms = models.FloatField(
+        null=True, blank=True
+    )  # until the whole reply was there, shared by what came together
+    model_revision = models.CharField(max_length=200, blank=True)  # what the server said it is, or that of the weights
     seed = models.PositiveBigIntegerField(null=True, blank=True)  # its own: other candidates of the prompt have others
     duplicate_of = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="duplicates"

@@ -1,6 +1,10 @@
 """Reads of prompts, models and completions."""
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.db.models import Aggregate, Count, OuterRef, Prefetch, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 
 from accounts.querysets import VisibleMixin, WorkspaceQuerySet
 from generation.splits import split_of
@@ -32,11 +36,50 @@ class CompletionQuerySet(VisibleMixin):
         return self.filter(duplicate_of=None)
 
 
+class Percentile(Aggregate):
+    """The value that this `fraction` of a group lies below, interpolated; NULL for an empty group."""
+
+    template = "PERCENTILE_CONT(%(fraction)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+    output_field = models.FloatField()
+
+
 class SamplingRunQuerySet(WorkspaceQuerySet):
     """Reads of sampling runs."""
 
-    def with_arms(self) -> Self:
-        return self.prefetch_related("arms__model")
+    def with_num_failed(self) -> Self:
+        """`num_failed`: prompts that an arm has no completions of, with a known cause."""
+        return self.annotate(num_failed=Count("failures"))
+
+    def with_figures(self) -> Self:
+        """With `num_failed`, and the arms with their figures."""
+        from generation.models import SamplingArm
+
+        arms = SamplingArm.objects.with_figures().select_related("model")
+        return self.with_num_failed().prefetch_related(Prefetch("arms", arms))
+
+
+class SamplingArmQuerySet(models.QuerySet[Any]):
+    """Reads of arms."""
+
+    def with_figures(self) -> Self:
+        """Sums over the arm's completions; `sampling_figures` turns them into what people read."""
+        from generation.models import SamplingFailure
+
+        failures = SamplingFailure.objects.filter(arm=OuterRef("pk")).order_by()
+        return self.annotate(
+            num_sampled=Count("completions"),
+            sum_tokens=Sum("completions__num_tokens"),
+            sum_prompt_tokens=Sum("completions__num_prompt_tokens", filter=Q(completions__index=0)),
+            latency_p50=Percentile("completions__latency_ms", fraction=0.5),
+            latency_p95=Percentile("completions__latency_ms", fraction=0.95),
+            num_failed=Coalesce(Subquery(failures.values("arm").annotate(num=Count("pk")).values("num")), 0),
+        )
+
+
+class SamplingFailureQuerySet(VisibleMixin):
+    """Failures reach their workspace through their run."""
+
+    workspace_path = "run__workspace"
 
 
 class RevisionQuerySet(VisibleMixin):

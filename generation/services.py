@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
 from django.db import transaction
@@ -21,6 +22,7 @@ from generation.splits import fingerprint
 USABLE_SOURCES = [source for source in LanguageModel.Source.values if source != LanguageModel.Source.NAMED]
 
 MAX_ARMS = 50  # of one sampling run
+MAX_ATTEMPTS = 20  # at one prompt
 
 
 class NameTaken(ConcordError):
@@ -72,6 +74,7 @@ class ArmSpec:
     top_p: float = 1.0
     max_new_tokens: int = 256
     stop: Sequence[str] = ()
+    uses_managed_server: bool = False
 
 
 def create_prompt_set(
@@ -146,12 +149,16 @@ def register_model(
     kind: str = LanguageModel.Kind.POLICY,
     endpoint_url: str = "",
     parent: LanguageModel | None = None,
+    prompt_price: Decimal | None = None,
+    completion_price: Decimal | None = None,
 ) -> LanguageModel:
     """Make a model known by name. Raises `NameTaken`, `ModelRefused` or `UrlRefused`."""
     if LanguageModel.objects.filter(workspace=workspace, name=name).exists():
         raise NameTaken(f"{workspace} already has a model called {name!r}; choose another name.")
     _check_kind(kind, source)
     _check_location(source, location, endpoint_url)
+    if any(price is not None and price < 0 for price in (prompt_price, completion_price)):
+        raise ModelRefused("Prices for a million tokens must be 0 or more, or left out where they are not known.")
     return LanguageModel.objects.create(
         workspace=workspace,
         name=name,
@@ -160,6 +167,8 @@ def register_model(
         location=location,
         endpoint_url=endpoint_url,
         parent=parent,
+        prompt_price=prompt_price,
+        completion_price=completion_price,
     )
 
 
@@ -193,11 +202,12 @@ def start_sampling_run(
     split: str = SamplingRun.Split.ALL,
     max_prompts: int | None = None,
     seed: int = 0,
+    max_attempts: int = 3,
     user: User | None = None,
 ) -> SamplingRun:
     """Queue a sampling run. Raises `SamplingRefused` for arms that cannot be sampled."""
     _check_arms(workspace, prompt_set, arms)
-    _check_extent(split, max_prompts, seed)
+    _check_extent(split, max_prompts, seed, max_attempts)
     with transaction.atomic():
         run = SamplingRun.objects.create(
             workspace=workspace,
@@ -206,6 +216,7 @@ def start_sampling_run(
             split=SamplingRun.Split(split),
             max_prompts=max_prompts,
             seed=seed,
+            max_attempts=max_attempts,
             created_by=user,
         )
         SamplingArm.objects.bulk_create(_arm(run, position, arm) for position, arm in enumerate(arms))
@@ -214,7 +225,13 @@ def start_sampling_run(
 
 
 def _arm(run: SamplingRun, position: int, spec: ArmSpec) -> SamplingArm:
-    return SamplingArm(run=run, position=position, **{**vars(spec), "stop": list(spec.stop)})
+    return SamplingArm(
+        run=run,
+        position=position,
+        prompt_price=spec.model.prompt_price,
+        completion_price=spec.model.completion_price,
+        **{**vars(spec), "stop": list(spec.stop)},
+    )
 
 
 def _check_arms(workspace: Workspace, prompt_set: PromptSet, arms: Sequence[ArmSpec]) -> None:
@@ -236,6 +253,8 @@ def _check_arm(number: int, arm: ArmSpec) -> None:
         raise SamplingRefused(f"Of {arm.model} only the name is known, from imported data; it cannot write here.")
     if arm.adapter and arm.model.source != LanguageModel.Source.SERVED:
         raise SamplingRefused(f"{arm.model} is not served: adapters are named where a server has them.")
+    if arm.uses_managed_server and arm.model.source not in {LanguageModel.Source.FOLDER, LanguageModel.Source.HUB}:
+        raise SamplingRefused(f"{arm.model} has no weights here that a server could be started for.")
     if arm.num_completions < 1:
         raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
     try:
@@ -253,15 +272,29 @@ def _check_difference(arms: Sequence[SamplingArm]) -> None:
         raise SamplingRefused(f"Two arms are called {repeated[0]!r}; give each arm of one model a name of its own.")
 
 
-def _check_extent(split: str, max_prompts: int | None, seed: int) -> None:
+def _check_extent(split: str, max_prompts: int | None, seed: int, max_attempts: int) -> None:
     if split not in SamplingRun.Split.values:
         raise SamplingRefused(f"split must be one of {', '.join(SamplingRun.Split.values)}, got {split!r}.")
     if max_prompts is not None and max_prompts < 1:
         raise SamplingRefused(f"max_prompts must be 1 or more, or left out for all prompts, got {max_prompts}.")
+    if not 1 <= max_attempts <= MAX_ATTEMPTS:
+        raise SamplingRefused(f"max_attempts must lie in 1–{MAX_ATTEMPTS}, got {max_attempts}.")
     try:
         SamplingParameters(seed=seed)
     except EngineError as error:
         raise SamplingRefused(f"{error}.") from error
+
+
+def retry_sampling(*, run: SamplingRun) -> None:
+    """Sample what is missing of a run that has ended: failed prompts, and what an arm or a cancelled run left out.
+
+    Raises `SamplingRefused` where nothing is missing, `IllegalTransition` while the run goes on.
+    """
+    with transaction.atomic():
+        if run.status == SamplingRun.Status.FINISHED and not run.failures.exists():
+            raise SamplingRefused(f"{run} is complete: there is nothing to try again.")
+        jobs.reopen(run)
+        run.failures.update(num_attempts=0)
 
 
 def mark_duplicates(*, run: SamplingRun) -> int:

@@ -85,4 +85,6 @@ def start_candidates(context: Context) -> Sequence[Job]:
 def conclude_candidates(context: Context) -> str:
     run = context.get(SamplingRun, "candidates")
     num_marked = run.completions.exclude(duplicate_of=None).count()
-    return f"{run.completions.count()} completions, {num_marked} marked as near-duplicates"
+    num_failed = run.failures.count()
+    failed = f"; {num_failed} prompts failed" if num_failed else ""
+    return f"{run.completions.count()} completions, {num_marked} marked as near-duplicates{failed}"

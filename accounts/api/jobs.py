@@ -62,5 +62,4 @@ class JobViewSet(ApiViewSet):
         job = self.get_object()
         access.require_engineer(request.user, self.workspace_of(job))
         jobs.request_cancel(job)
-        job.refresh_from_db()
-        return self.show(job)
+        return self.show(self.get_object())

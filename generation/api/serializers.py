@@ -1,17 +1,41 @@
 """Prompt sets, models and sampling runs, in and out."""
 
+from decimal import Decimal
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, name_field, seed_field
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
-from generation.models import Completion, CompletionFlag, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
-from generation.services import USABLE_SOURCES
+from generation.models import (
+    Completion,
+    CompletionFlag,
+    LanguageModel,
+    Prompt,
+    PromptSet,
+    SamplingArm,
+    SamplingFailure,
+    SamplingRun,
+)
+from generation.sampling_figures import Figures, figures_of, total
+from generation.services import MAX_ATTEMPTS, USABLE_SOURCES
 from generation.splits import split_of
 
 MAX_COMPLETIONS = 1024
 MAX_NEW_TOKENS = 1_000_000
+
+
+def price_field() -> serializers.DecimalField:
+    """US dollars for a million tokens."""
+    return serializers.DecimalField(
+        max_digits=12,
+        decimal_places=6,
+        min_value=Decimal(0),
+        allow_null=True,
+        default=None,
+        help_text="US dollars for a million tokens.",
+    )
 
 
 class PromptSetInput(InputSerializer):
@@ -83,6 +107,8 @@ class ModelInput(InputSerializer):
     parent = VisibleField(  # type: ignore[assignment] # a field, not the attribute
         queryset=LanguageModel.objects.all(), allow_null=True, default=None
     )
+    prompt_price = price_field()
+    completion_price = price_field()
 
 
 class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
@@ -90,7 +116,19 @@ class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
 
     class Meta:
         model = LanguageModel
-        fields = ["id", "workspace", "name", "kind", "source", "location", "endpoint_url", "parent", "created_at"]
+        fields = [
+            "id",
+            "workspace",
+            "name",
+            "kind",
+            "source",
+            "location",
+            "endpoint_url",
+            "parent",
+            "prompt_price",
+            "completion_price",
+            "created_at",
+        ]
 
 
 class ArmInput(InputSerializer):
@@ -114,6 +152,9 @@ class ArmInput(InputSerializer):
         default=list,
         help_text="Texts that end a reply.",
     )
+    uses_managed_server = serializers.BooleanField(
+        default=False, help_text="Start a vLLM server for the model while this arm is sampled."
+    )
 
 
 class SamplingRunInput(InputSerializer):
@@ -126,12 +167,33 @@ class SamplingRunInput(InputSerializer):
     split = serializers.ChoiceField(choices=SamplingRun.Split.choices, default=SamplingRun.Split.ALL)
     max_prompts = serializers.IntegerField(min_value=1, max_value=2**31 - 1, allow_null=True, default=None)
     seed = seed_field()
+    max_attempts = serializers.IntegerField(
+        min_value=1, max_value=MAX_ATTEMPTS, default=3, help_text="At a prompt whose failure may pass."
+    )
+
+
+class FiguresSerializer(serializers.Serializer[Figures]):
+    """What sampling took."""
+
+    num_completions = serializers.IntegerField()
+    num_failed = serializers.IntegerField(help_text="Prompts without completions, each with a failure that says why.")
+    num_prompt_tokens = serializers.IntegerField(help_text="A prompt counts once for all its completions.")
+    num_tokens = serializers.IntegerField(help_text="Of the completions.")
+    seconds = serializers.FloatField(help_text="Spent sampling and storing, over all attempts.")
+    tokens_per_second = serializers.FloatField(allow_null=True)
+    completions_per_second = serializers.FloatField(allow_null=True)
+    latency_p50_ms = serializers.FloatField(allow_null=True, help_text="Of an arm: until a whole reply was there.")
+    latency_p95_ms = serializers.FloatField(allow_null=True)
+    cost = serializers.DecimalField(
+        max_digits=20, decimal_places=6, allow_null=True, help_text="US dollars; null where a price is not known."
+    )
 
 
 class ArmSerializer(serializers.ModelSerializer[SamplingArm]):
     """One arm of a sampling run."""
 
     stop = serializers.ListField(child=serializers.CharField(), read_only=True)
+    figures = serializers.SerializerMethodField()
 
     class Meta:
         model = SamplingArm
@@ -147,17 +209,57 @@ class ArmSerializer(serializers.ModelSerializer[SamplingArm]):
             "top_p",
             "max_new_tokens",
             "stop",
+            "uses_managed_server",
+            "engine",
+            "prompt_price",
+            "completion_price",
+            "failure_kind",
+            "error",
+            "figures",
         ]
+
+    @extend_schema_field(FiguresSerializer)
+    def get_figures(self, arm: SamplingArm) -> Any:
+        return FiguresSerializer(figures_of(arm)).data
 
 
 class SamplingRunSerializer(JobSerializer):
     """A sampling run."""
 
     arms = ArmSerializer(many=True, read_only=True)
+    num_failed = serializers.IntegerField(
+        read_only=True, help_text="Prompts that an arm has no completions of; a finished run may have some."
+    )
+    figures = serializers.SerializerMethodField()
 
     class Meta:
         model = SamplingRun
-        fields = ["id", "workspace", "name", "prompt_set", "split", "max_prompts", "seed", "arms", *JOB_FIELDS]
+        fields = [
+            "id",
+            "workspace",
+            "name",
+            "prompt_set",
+            "split",
+            "max_prompts",
+            "seed",
+            "max_attempts",
+            "arms",
+            "num_failed",
+            "figures",
+            *JOB_FIELDS,
+        ]
+
+    @extend_schema_field(FiguresSerializer)
+    def get_figures(self, run: SamplingRun) -> Any:
+        return FiguresSerializer(total(figures_of(arm) for arm in run.arms.all())).data
+
+
+class SamplingFailureSerializer(serializers.ModelSerializer[SamplingFailure]):
+    """A prompt that an arm has no completions of."""
+
+    class Meta:
+        model = SamplingFailure
+        fields = ["id", "arm", "prompt", "kind", "message", "num_attempts", "last_at"]
 
 
 class CompletionFlagSerializer(serializers.ModelSerializer[CompletionFlag]):
@@ -185,7 +287,10 @@ class CompletionSerializer(serializers.ModelSerializer[Completion]):
             "index",
             "text",
             "finish_reason",
+            "num_prompt_tokens",
             "num_tokens",
+            "latency_ms",
+            "model_revision",
             "seed",
             "duplicate_of",
             "flags",

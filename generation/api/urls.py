@@ -10,6 +10,7 @@ from generation.api.views import (
     ModelViewSet,
     PromptSetViewSet,
     PromptViewSet,
+    SamplingFailureViewSet,
     SamplingRunViewSet,
 )
 
@@ -42,6 +43,12 @@ urlpatterns = [
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),
     path("sampling-runs/<int:pk>", SamplingRunViewSet.as_view(ONE), name="api-sampling-run"),
     path("sampling-runs/<int:pk>/cancel", SamplingRunViewSet.as_view(CANCEL), name="api-cancel-sampling"),
+    path("sampling-runs/<int:pk>/retry", SamplingRunViewSet.as_view({"post": "retry"}), name="api-retry-sampling"),
+    path(
+        "sampling-runs/<int:sampling_run>/failures",
+        SamplingFailureViewSet.as_view(LIST),
+        name="api-sampling-failures",
+    ),
     path(
         "sampling-runs/<int:sampling_run>/completions",
         CompletionViewSet.as_view(LIST),

@@ -27,10 +27,11 @@ from generation.api.serializers import (
     PromptSerializer,
     PromptSetInput,
     PromptSetSerializer,
+    SamplingFailureSerializer,
     SamplingRunInput,
     SamplingRunSerializer,
 )
-from generation.models import Completion, CompletionFlag, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.models import Completion, CompletionFlag, LanguageModel, Prompt, PromptSet, SamplingFailure, SamplingRun
 from generation.prompt_import import service as importing
 from generation.services import ArmSpec
 
@@ -140,7 +141,7 @@ class ModelViewSet(ApiViewSet):
 class SamplingRunViewSet(JobViewSet):
     """Sampling runs: K completions of each prompt from each model."""
 
-    queryset = SamplingRun.objects.with_arms().select_related("created_by", "workspace")
+    queryset = SamplingRun.objects.with_figures().select_related("created_by", "workspace")
     serializer_class = SamplingRunSerializer
     filters = {**JobViewSet.filters, "prompt_set": by_id("prompt_set")}
 
@@ -152,6 +153,30 @@ class SamplingRunViewSet(JobViewSet):
         arms = [ArmSpec(**arm) for arm in wanted.pop("arms")]
         run = services.start_sampling_run(**wanted, arms=arms, user=self.user)
         return self.created(self.get_queryset().get(pk=run.pk))
+
+    @extend_schema(request=None)
+    def retry(self, request: Request, pk: int) -> Response:
+        """Sample what is missing of a run that has ended."""
+        run = self.get_object()
+        access.require_engineer(self.user, run.workspace)
+        services.retry_sampling(run=run)
+        return self.show(self.get_object())
+
+
+class SamplingFailureViewSet(ApiViewSet):
+    """The prompts that a sampling run has no completions of."""
+
+    queryset = SamplingFailure.objects.all()
+    serializer_class = SamplingFailureSerializer
+    filters = {"arm": by_id("arm"), "prompt": by_id("prompt"), "kind": by_text("kind")}
+    orderings = ("id", "last_at", "num_attempts")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(run=self.kwargs.get("sampling_run"))
+
+    def list(self, request: Request, sampling_run: int) -> Response:  # type: ignore[override] # the run is in the address
+        self.parent(SamplingRun, sampling_run)
+        return self.page(self.filter_queryset(self.get_queryset()))
 
 
 class CompletionViewSet(ApiViewSet):

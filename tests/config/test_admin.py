@@ -38,6 +38,7 @@ def everything(factory: Factory) -> None:
     factory.evaluation()
     factory.pipeline()
     factory.marked_run()
+    factory.sampling_failure()
     factory.guard_run()
     factory.revision_run()
     services.issue_token(user=factory.alice())

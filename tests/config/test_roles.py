@@ -192,6 +192,10 @@ CASES = [
         ENGINEERED_THERE,
         path=lambda w: {"pk": w.make.sampling_run(status="running").pk},
     ),
+    Case(
+        "post", "api-retry-sampling", ENGINEERED_THERE, path=lambda w: {"pk": w.make.sampling_run(status="failed").pk}
+    ),
+    Case("get", "api-sampling-failures", READ, path=of("sampling_run", "sampling_run")),
     Case("get", "api-completions", READ, path=of("sampling_run", "sampling_run")),
     Case("get", "api-campaigns", LISTED),
     Case("post", "api-campaigns", MANAGED, body=lambda w: w.body(question=pairwise().to_json())),

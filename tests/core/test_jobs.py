@@ -346,3 +346,14 @@ class TestPerform:
         jobs.perform(SamplingRun, queued.pk, run)
 
         assert len(beats) == 3
+
+
+def test_an_ended_job_is_opened_again_and_one_that_goes_on_is_not(running: SamplingRun) -> None:
+    with pytest.raises(IllegalTransition, match="has not ended"):
+        jobs.reopen(running)
+    jobs.fail(running, failure_kind="trouble", error="It broke.")
+    jobs.reopen(running)
+    assert (row(running).status, row(running).error, row(running).finished_at) == ("queued", "", None)
+    claimed = jobs.claim(SamplingRun, running.pk)
+    assert claimed is not None
+    assert claimed.attempt == 2

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Workspace
 from core.models import Job
 from generation import services as generation
@@ -22,6 +24,7 @@ from generation.models import (
     PromptSet,
     RevisionRun,
     SamplingArm,
+    SamplingFailure,
     SamplingRun,
 )
 from generation.prompt_lines import NewPrompt
@@ -96,6 +99,14 @@ class Generation(People):
             if status == Job.Status.FINISHED:
                 self._sample(arm)
         return run
+
+    def sampling_failure(self, run: SamplingRun | None = None, *, kind: str = "ContextOverflow") -> SamplingFailure:
+        """A prompt of the run, or of a new finished one, that its first arm could not answer."""
+        run = run or self.sampling_run()
+        arm, prompt = run.arms.get(position=0), self.prompt(run.prompt_set)
+        return SamplingFailure.objects.create(
+            run=run, arm=arm, prompt=prompt, kind=kind, message="the prompt has 9999 tokens", last_at=timezone.now()
+        )
 
     def marked_run(self) -> SamplingRun:
         """A sampling run whose candidates are marked; one of them is a refusal."""

@@ -12,7 +12,7 @@ from core import jobs
 from core.jobs import JobFailed
 from generation import runner
 from generation.engines.base import Conversation, SampledText, SamplingParameters
-from generation.engines.errors import ContextOverflow, EndpointUnreachable
+from generation.engines.errors import EndpointUnreachable
 from generation.engines.retries import RetryPolicy
 from generation.engines.scripted import ScriptedEngine
 from generation.models import Completion, SamplingArm, SamplingRun
@@ -62,6 +62,13 @@ def claimed(run: SamplingRun) -> SamplingRun:
     return held
 
 
+@pytest.fixture(autouse=True)
+def is_impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits before another attempt."""
+    monkeypatch.setattr(runner, "FIRST_DELAY", 0.0)
+    monkeypatch.setattr(RetryPolicy, "delay", lambda policy, attempt, retry_after: 0.0)
+
+
 @pytest.fixture
 def use_engine(monkeypatch: pytest.MonkeyPatch) -> Callable[[object], None]:
     """`use_engine(engine)` makes every model speak through this engine."""
@@ -95,6 +102,7 @@ def test_a_failing_engine_keeps_what_it_sampled_and_the_next_attempt_repeats_not
 ) -> None:
     engine = FailingEngine(ENGINE_FAILS_AFTER, EndpointUnreachable("nobody answers at http://gone"))
     use_engine(engine)
+    SamplingRun.objects.filter(pk=run.pk).update(max_attempts=1)
     with pytest.raises(JobFailed, match="nobody answers") as raised:
         runner.sample(claimed(run))
     assert raised.value.failure_kind == "EndpointUnreachable"
@@ -137,23 +145,6 @@ def test_a_cancelled_run_stops_after_its_chunk(run: SamplingRun, use_engine: Cal
     assert len(keys(run)) == 2 * runner.CHUNK_PROMPTS
 
 
-def test_prompts_that_fail_are_named_and_the_others_are_kept(
-    run: SamplingRun, use_engine: Callable[[object], None]
-) -> None:
-    bad = run.prompt_set.prompts.order_by("pk")[3]
-
-    def reply(conversation: Conversation, number: int, seed: int) -> str:
-        if conversation[-1]["content"] == bad.last_turn:
-            raise ContextOverflow("the prompt has 9999 tokens")
-        return numbered(conversation, number, seed)
-
-    use_engine(ScriptedEngine(reply))
-    with pytest.raises(JobFailed, match=f"1 of 70 prompts .prompt {bad.pk}: the prompt has 9999 tokens") as raised:
-        runner.sample(claimed(run))
-    assert raised.value.failure_kind == "prompts-failed"
-    assert len(keys(run)) == 2 * 69
-
-
 def test_only_the_wanted_split_and_number_of_prompts_is_sampled(
     factory: Factory, use_engine: Callable[[object], None]
 ) -> None:
@@ -174,14 +165,11 @@ def test_equal_replies_end_up_marked(factory: Factory, use_engine: Callable[[obj
     assert run.completions.distinct_texts().count() == 2
 
 
-def test_an_address_where_nobody_listens_is_a_named_failure(
-    factory: Factory, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_address_where_nobody_listens_is_a_named_failure(factory: Factory, settings: LazySettings) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{probe.getsockname()[1]}/v1"
     settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1",)
-    monkeypatch.setattr(RetryPolicy, "delay", lambda policy, attempt, retry_after: 0.0)
     model = factory.model(source="served", endpoint_url=url)
     run = factory.sampling_run(factory.prompt_set(num_prompts=1), models=[model], status="queued")
     with pytest.raises(JobFailed) as raised:

@@ -146,3 +146,50 @@ def test_the_list_takes_a_fixed_number_of_queries(
 
     with django_assert_max_num_queries(6):
         assert client.get(RUNS).json()["count"] == 5
+
+
+def test_a_run_with_failures_says_how_many_and_why(factory: Factory, api: Api) -> None:
+    failure = factory.sampling_failure()
+    client = api(factory.dana())
+
+    shown = client.get(f"{RUNS}/{failure.run_id}").json()
+    listed = client.get(f"{RUNS}/{failure.run_id}/failures").json()["results"]
+
+    assert (shown["status"], shown["num_failed"], shown["arms"][0]["figures"]["num_failed"]) == ("finished", 1, 1)
+    assert [(row["prompt"], row["kind"], row["message"]) for row in listed] == [
+        (failure.prompt_id, "ContextOverflow", "the prompt has 9999 tokens")
+    ]
+
+
+def test_what_is_missing_is_tried_again(
+    factory: Factory, api: Api, doorbells: list[Doorbell], django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    run = factory.sampling_failure().run
+    complete = factory.sampling_run()
+    client = api(factory.dana())
+
+    with django_capture_on_commit_callbacks(execute=True):
+        response = client.post(f"{RUNS}/{run.pk}/retry")
+
+    assert (response.status_code, response.json()["status"]) == (200, "queued")
+    assert doorbells == [Doorbell("generation.tasks.run_sampling", [run.pk], "gpu")]
+    assert client.post(f"{RUNS}/{run.pk}/retry").json()["type"] == "urn:concord:illegal-transition"
+    assert client.post(f"{RUNS}/{complete.pk}/retry").json()["type"] == "urn:concord:sampling-refused"
+
+
+def test_figures_add_up_over_arms(factory: Factory, api: Api) -> None:
+    run = factory.sampling_run(models=[factory.model(), factory.model()])
+    run.arms.update(sampling_seconds=2.0, prompt_price=1, completion_price=5)
+    run.completions.update(num_prompt_tokens=10, num_tokens=4, latency_ms=50.0)
+
+    shown = api(factory.dana()).get(f"{RUNS}/{run.pk}").json()
+
+    first = shown["arms"][0]["figures"]
+    assert (first["num_completions"], first["num_prompt_tokens"], first["num_tokens"]) == (6, 30, 24)
+    assert (first["latency_p50_ms"], first["latency_p95_ms"], first["tokens_per_second"]) == (50.0, 50.0, 12.0)
+    assert first["cost"] == "0.000150"
+    assert (shown["figures"]["num_tokens"], shown["figures"]["seconds"], shown["figures"]["cost"]) == (
+        48,
+        4.0,
+        "0.000300",
+    )
