@@ -14,9 +14,13 @@ from annotation.models import (
     Dataset,
     Enrolment,
     GuidelineVersion,
+    JudgeCall,
+    JudgeVerdict,
+    JudgeVersion,
     JudgingRun,
     Judgment,
     QuestionVersion,
+    Routing,
     Skip,
     Slot,
 )
@@ -199,4 +203,47 @@ class ConsensusAdmin(RecordAdmin):
     list_display = ("id", "run", "comparison", "tiers", "confidence", "is_adjudicated")
     list_filter = ("run", "is_adjudicated")
     list_select_related = ("run__campaign", "comparison")
+    is_deletable = False
+
+
+@admin.register(JudgeVersion)
+class JudgeVersionAdmin(RecordAdmin):
+    """What judges are and were."""
+
+    list_display = ("judge", "number", "model", "adapter", "spec_hash", "created_by", "created_at")
+    list_filter = ("model",)
+    search_fields = ("judge__name", "spec_hash")
+    list_select_related = ("judge", "model", "created_by")
+    is_deletable = False
+
+
+@admin.register(JudgeCall)
+class JudgeCallAdmin(RecordAdmin):
+    """What judges were asked and what they replied."""
+
+    list_display = ("id", "run", "version", "comparison", "attempt", "outcome", "num_tokens", "cost", "created_at")
+    list_filter = ("outcome", "purpose")
+    search_fields = ("version__judge__name", "reason", "key")
+    list_select_related = ("run__campaign", "run__annotator", "version__judge", "comparison")
+    is_deletable = False
+
+
+@admin.register(JudgeVerdict)
+class JudgeVerdictAdmin(RecordAdmin):
+    """What judges' calls came to."""
+
+    list_display = ("id", "run", "comparison", "purpose", "answer", "margin", "is_flipped", "created_at")
+    list_filter = ("is_flipped", "purpose")
+    search_fields = ("run__annotator__name", "reason")
+    list_select_related = ("run__campaign", "run__annotator", "comparison")
+    is_deletable = False
+
+
+@admin.register(Routing)
+class RoutingAdmin(RecordAdmin):
+    """Which campaigns share their comparisons between a judge and people."""
+
+    list_display = ("campaign", "judge", "min_margin", "flipped_to_people", "audit_share", "created_at")
+    search_fields = ("campaign__name", "judge__name")
+    list_select_related = ("campaign", "judge")
     is_deletable = False

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
+from annotation import judge_routing
 from annotation.models import Campaign, Candidate, Comparison, Slot
 from annotation.opt_outs import SENSITIVE
 from generation.models import Completion, Prompt
@@ -81,6 +82,7 @@ def _create_candidates(comparisons: Sequence[Comparison], groups: Sequence[NewCo
 
 
 def _create_slots(campaign: Campaign, comparisons: Sequence[Comparison], overlap: int) -> None:
+    begins_with = judge_routing.columns_of_new_slots(campaign)
     Slot.objects.bulk_create(
         [
             Slot(
@@ -89,6 +91,7 @@ def _create_slots(campaign: Campaign, comparisons: Sequence[Comparison], overlap
                 number=number,
                 priority=comparison.priority,
                 pair_key=comparison.pair_key,
+                **begins_with,
             )
             for comparison in comparisons
             for number in range(overlap)

@@ -51,6 +51,28 @@ class JudgingRunQuerySet(OfCampaignQuerySet):
     """Reads of judging runs."""
 
 
+class JudgeVersionQuerySet(VisibleMixin):
+    """Reads of judges' versions."""
+
+    workspace_path = "judge__workspace"
+
+
+class JudgeCallQuerySet(VisibleMixin):
+    """Reads of judges' calls."""
+
+    workspace_path = "run__campaign__workspace"
+
+
+class JudgeVerdictQuerySet(VisibleMixin):
+    """Reads of judges' verdicts."""
+
+    workspace_path = "run__campaign__workspace"
+
+    def newest_of_each_comparison(self) -> Self:
+        """Of main slots and calibrations, the verdict that came last."""
+        return self.filter(purpose="main").order_by("comparison_id", "-pk").distinct("comparison_id")
+
+
 class ConsensusRunQuerySet(OfCampaignQuerySet):
     """Reads of consensus runs."""
 
@@ -64,3 +86,7 @@ class AnnotatorQuerySet(WorkspaceQuerySet):
 
     def in_campaign(self, campaign: models.Model) -> Self:
         return self.filter(enrolments__campaign=campaign)
+
+    def people(self) -> Self:
+        """Who is no judge: people here, and imported ones unless their file calls them a judge."""
+        return self.filter(Q(kind="person") | Q(kind="imported") & ~Q(parameters__contains={"source": "judge"}))

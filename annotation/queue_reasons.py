@@ -14,6 +14,8 @@ SERVED = {
     "random": "It was drawn at random, so that the saving of the adaptive choice can be measured.",
     "gold": "A gold item was due.",
     "repeat": "A repeat with swapped sides was due.",
+    "held": "It waits for the judge of this campaign's routing.",
+    "routing": "It is the slot of this campaign's routing judge.",
     "adjudication": "Somebody took it from the adjudication queue.",
 }
 
@@ -21,7 +23,7 @@ SERVED = {
 def why_served(slot: Slot) -> str:
     """Why this slot went to this annotator, in words for operators; never for labelers."""
     if slot.annotator_id is None:
-        return "Nobody has it now."
+        return SERVED["held"] if slot.served_because == "held" else "Nobody has it now."
     words = SERVED.get(slot.served_because, "It was not served by the queue: it was imported, or served long ago.")
     if slot.served_because == "policy":
         words += f" Its score was {slot.score:.4f}."

@@ -9,7 +9,7 @@ from django.db import transaction
 
 from annotation import export, queue
 from annotation.export import DatasetFilter, NothingToFreeze
-from annotation.judges import check_can_answer, rubric_judge
+from annotation.judges import PANEL, check_can_answer, rubric_judge
 from annotation.models import Candidate, Dataset, JudgingRun, Slot
 from annotation.question import Question
 from core import jobs
@@ -18,10 +18,25 @@ BATCH = 50  # slots that a judge claims and answers together
 
 
 def judge(run: JudgingRun) -> None:
-    """Answer every slot that the judge can get, like a person: claim, read what is displayed, submit."""
-    scripted = rubric_judge(run.annotator)
+    """Carry out a judging run by what the judge is: a version with a model, a panel, or a scripted rubric."""
     question = Question.from_json(run.campaign.question)
     check_can_answer(run.annotator, question)
+    if run.version is not None:
+        from annotation import llm_judging
+
+        works = {"calibrate": llm_judging.calibrate, "attack": llm_judging.attack}
+        works.get(run.kind, llm_judging.answer_slots)(run, run.version)
+    elif run.annotator.protocol == PANEL:
+        from annotation import panel_judging
+
+        panel_judging.answer_slots(run)
+    else:
+        _judge_by_rubric(run, question)
+
+
+def _judge_by_rubric(run: JudgingRun, question: Question) -> None:
+    """Answer every slot that the judge can get, like a person: claim, read what is displayed, submit."""
+    scripted = rubric_judge(run.annotator)
     num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
     jobs.beat(run, num_done=0, num_total=num_open)
     num_done = 0

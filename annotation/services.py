@@ -9,7 +9,7 @@ from django.db import transaction
 
 from accounts.models import User, Workspace
 from annotation import campaign_policy, campaign_versions, quality_pauses
-from annotation.judges import check_judge
+from annotation.judges import check_can_answer, check_judge, newest_version
 from annotation.models import (
     Annotator,
     Campaign,
@@ -185,15 +185,40 @@ def enrol(*, campaign: Campaign, annotator: Annotator) -> Enrolment:
     return enrolment
 
 
-def start_judging_run(*, campaign: Campaign, annotator: Annotator, user: User | None = None) -> JudgingRun:
-    """Queue a judge's work on a campaign, enrolling it. Raises `CampaignRefused` unless it is a judge."""
+def start_judging_run(
+    *,
+    campaign: Campaign,
+    annotator: Annotator,
+    kind: str = JudgingRun.Kind.ANSWER,
+    max_comparisons: int | None = None,
+    user: User | None = None,
+) -> JudgingRun:
+    """Queue a judge's work on a campaign, enrolling it. What it had no verdict on before, it tries once more.
+
+    Raises `CampaignRefused` unless it is a judge that is not paused, `JudgeInvalid` if it cannot answer the question.
+    """
     if annotator.kind != Annotator.Kind.JUDGE:
         raise CampaignRefused(f"{annotator} is not a judge; people answer in the browser.")
     if campaign.workspace_id != annotator.workspace_id:
         raise CampaignRefused("The annotator must belong to the campaign's workspace.")
+    version = newest_version(annotator)
+    if kind not in JudgingRun.Kind.values:
+        raise CampaignRefused(f"kind must be one of {', '.join(JudgingRun.Kind.values)}, got {kind!r}.")
+    if kind != JudgingRun.Kind.ANSWER and version is None:
+        raise CampaignRefused(f"{annotator} has no language model: only judges with one are calibrated or attacked.")
+    if version is not None:
+        check_can_answer(annotator, Question.from_json(campaign.question))
     with transaction.atomic():
         _require_active(campaign, annotator)
-        run = JudgingRun.objects.create(campaign=campaign, annotator=annotator, created_by=user)
+        campaign.skips.filter(annotator=annotator).delete()
+        run = JudgingRun.objects.create(
+            campaign=campaign,
+            annotator=annotator,
+            kind=kind,
+            version=version,
+            max_comparisons=max_comparisons,
+            created_by=user,
+        )
         jobs.enqueue(run)
     return run
 

@@ -54,10 +54,21 @@ class Judgment(models.Model):
 
 
 class JudgingRun(Job):
-    """A judge answers the open slots of a campaign."""
+    """A judge's pass over a campaign."""
+
+    class Kind(models.TextChoices):
+        ANSWER = "answer", "Answers"  # takes slots; its judgments count like any other
+        CALIBRATE = "calibrate", "Calibration"  # judges what people have judged; takes no slot, counts nowhere
+        ATTACK = "attack", "Injection test"  # texts that want to be preferred; no comparison of the campaign
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="judging_runs")
     annotator = models.ForeignKey(Annotator, on_delete=models.PROTECT, related_name="judging_runs")
+    kind = models.CharField(max_length=9, choices=Kind.choices, default=Kind.ANSWER)
+    version = models.ForeignKey(
+        "JudgeVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
+    )  # null: a scripted judge or a panel, which have none
+    max_comparisons = models.PositiveIntegerField(null=True, blank=True)  # of a calibration; null: all
+    report = models.JSONField(default=dict, blank=True)  # of an injection test: success rates
 
     task_name: ClassVar[str] = "annotation.tasks.run_judging"
 

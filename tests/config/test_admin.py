@@ -33,6 +33,7 @@ def everything(factory: Factory) -> None:
     """At least one row of every model of ours."""
     factory.quality_records(factory.judged_campaign())
     factory.judging_run()
+    factory.judge_records()
     factory.training_run(algorithm="ppo")
     factory.training_run()
     factory.evaluation()

@@ -12,8 +12,12 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import User, Workspace
-from annotation import campaign_versions, export
+from annotation import campaign_versions, export, judge_versions
 from annotation import question as questions
+from annotation.judge_items import work_on_comparisons
+from annotation.judges import spec_of
+from annotation.judging import TextReply, combine, plan, read
+from annotation.llm_judging import verdict_columns
 from annotation.models import (
     Alert,
     Annotator,
@@ -24,8 +28,11 @@ from annotation.models import (
     ConsensusRun,
     Dataset,
     Enrolment,
+    JudgeCall,
+    JudgeVerdict,
     JudgingRun,
     Judgment,
+    Routing,
     Skip,
     Slot,
 )
@@ -94,6 +101,59 @@ class Annotation(Generation):
             protocol="rubric",
             parameters=parameters or {"strictness": "strict"},
         )
+
+    def llm_judge(
+        self,
+        name: str | None = None,
+        *,
+        url: str = "https://models.example.org/v1",
+        protocol: str = "pairwise_verdict",
+        workspace: Workspace | None = None,
+        **parameters: Any,
+    ) -> Annotator:
+        """A judge with version 1, served at `url`; a million tokens cost 2 for prompts and 8 for replies."""
+        workspace = workspace or self.workspace()
+        return judge_versions.create_llm_judge(
+            workspace=workspace,
+            name=name or self._name("judge"),
+            protocol=protocol,
+            model=self.model(workspace=workspace, source="served", endpoint_url=url),
+            parameters=parameters,
+            prompt_price=2,
+            reply_price=8,
+        )
+
+    def judge_records(self, campaign: Campaign | None = None) -> JudgingRun:
+        """A finished run of an LLM judge with one call and its verdict, in a routed campaign."""
+        campaign = campaign or self.campaign(num_comparisons=1)
+        judge, comparison = self.llm_judge(workspace=campaign.workspace), campaign.comparisons.earliest("pk")
+        self.enrolment(campaign, judge)
+        version = judge.versions.get()
+        run = JudgingRun.objects.create(
+            campaign=campaign, annotator=judge, version=version, **job_columns(Job.Status.FINISHED)
+        )
+        [work] = work_on_comparisons([comparison.pk], question=questions.pairwise(), question_version=1)
+        calls = plan(spec_of(version), work.item, 0)
+        for number, (call, letter) in enumerate(zip(calls, "AB", strict=True)):
+            JudgeCall.objects.create(
+                run=run,
+                version=version,
+                comparison=comparison,
+                call=call.to_json(),
+                key=f"{run.pk} {number}",
+                display_order=list(call.display_order),
+                reply=letter,
+                finish_reason="stop",
+                outcome="verdict",
+                num_prompt_tokens=500,
+                num_tokens=1,
+                cost="0.001008",
+            )
+        outcomes = [(call, read(call, TextReply(text=letter))) for call, letter in zip(calls, "AB", strict=True)]
+        judged = combine(spec_of(version), work.item, outcomes)
+        JudgeVerdict.objects.create(run=run, version=version, comparison=comparison, **verdict_columns(judged))
+        Routing.objects.create(campaign=campaign, judge=judge, min_margin=0.2)
+        return run
 
     def enrolment(self, campaign: Campaign, annotator: User | Annotator) -> Enrolment:
         """The annotator's place in the campaign, its guidelines read."""
