@@ -12,6 +12,7 @@ WORDS = {  # how much better, weakest first, by the number of strengths
     3: ("slightly better", "better", "much better"),
     4: ("negligibly better", "slightly better", "better", "significantly better"),
 }
+CHOSEN = ("tiers", "strength", "both_bad", "cant_judge")  # what a button says
 MOST_ON_ONE_ROW_OF_DIGITS = 4  # strengths a side that fit on the keys 1–8
 
 
@@ -45,6 +46,13 @@ def pairwise_choices(question: Question) -> list[Choice]:
     if question.allows_cant_judge:
         choices.append(_choice("aside", "I can’t judge this", ("c",), cant_judge=True))
     return choices
+
+
+def label_of(answer: dict[str, Any], question: Question) -> str:
+    """The words of the button that gave this answer about displayed places; empty if no button did."""
+    given = {name: answer.get(name) for name in CHOSEN if answer.get(name)}
+    labels = [choice.label for choice in pairwise_choices(question) if json.loads(choice.answer) == given]
+    return labels[0] if labels else ""
 
 
 def _preference(question: Question, winner: int, strength: int) -> Choice:

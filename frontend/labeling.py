@@ -12,7 +12,7 @@ from annotation import answers, opt_outs, queue, rationales, slot_numbers
 from annotation.models import Annotator, Campaign, Enrolment, Judgment, Slot
 from annotation.question import Question
 from annotation.task_content import content_of
-from frontend.choices import Choice, pairwise_choices
+from frontend.choices import Choice, label_of, pairwise_choices
 
 PAIRWISE_NAMES = "AB"
 RANKING_NAMES = "123456789"
@@ -116,8 +116,11 @@ def campaigns_of(user: User, *, now: datetime) -> list[WaitingCampaign]:
     return sorted(lines, key=lambda line: (line.num_waiting == 0, line.campaign.name))
 
 
-def answer_text(answer: dict[str, Any]) -> str:
-    """An answer about displayed places in words: "3 > 1 = 2", "ratings 4, 5", the start of a demonstration."""
+def answer_text(answer: dict[str, Any], question: Question | None = None) -> str:
+    """An answer about displayed places in words: those of its button, "3 > 1 = 2", "points 4, 5", a reply's start."""
+    label = label_of(answer, question) if question is not None and question.kind == "pairwise" else ""
+    if label:
+        return label
     if answer.get("cant_judge"):
         return "I can’t judge this"
     if answer.get("both_bad"):

@@ -76,7 +76,7 @@ def _line(judgment: Judgment, nth: int) -> HistoryLine:
     return HistoryLine(
         judgment=judgment.pk,
         prompt=str(judgment.comparison.prompt.messages[-1]["content"]),
-        answer=answer_text(displayed_answer(judgment)),
+        answer=answer_text(displayed_answer(judgment), queue.question_of(judgment.slot)),
         seconds=judgment.active_ms / 1000,
         created_at=judgment.created_at,
         is_revisable=nth < queue.NUM_REVISABLE,

@@ -6,7 +6,7 @@ import pytest
 
 from annotation import question as questions
 from annotation.answers import parse_answer
-from frontend.choices import pairwise_choices
+from frontend.choices import label_of, pairwise_choices
 
 
 def test_a_plain_question_has_a_tie_between_its_sides() -> None:
@@ -50,3 +50,12 @@ def test_every_button_is_an_answer_that_the_question_accepts(num_strengths: int)
     ]
 
     assert len({json.dumps(answer.to_json()) for answer in answers}) == 2 * num_strengths + 3
+
+
+def test_an_answer_goes_by_the_words_of_its_button() -> None:
+    question = questions.pairwise(num_strengths=4, allows_both_bad=True)
+
+    assert label_of({"tiers": [[1], [0]], "strength": 3, "rationale": "Clear."}, question) == "B is better"
+    assert label_of({"tiers": [[0, 1]], "both_bad": True}, question) == "Both are bad"
+    assert label_of({"tiers": [[0, 1]]}, question) == "Equally good"
+    assert label_of({"tiers": [[0], [1]], "strength": 7}, question) == ""  # of another version of the question

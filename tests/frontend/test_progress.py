@@ -56,5 +56,5 @@ def test_the_history_tells_answers_in_displayed_places(factory: Factory) -> None
 
     (line,) = history_of(judgment.slot.campaign, factory.person())
 
-    assert line.answer == "A > B"
+    assert line.answer == "A is better"
     assert line.is_revisable
