@@ -7,6 +7,9 @@ from rest_framework import serializers
 from accounts.api.fields import InputSerializer, ObjectField
 from annotation import slot_numbers
 from annotation.models import Campaign, Judgment, Slot
+from annotation.opt_outs import SENSITIVE
+from annotation.queue import question_of
+from annotation.task_content import content_of
 from generation.api.serializers import MessageSerializer
 
 MAX_MILLISECONDS = 2**31 - 1
@@ -87,17 +90,15 @@ class ReleasedSerializer(serializers.Serializer[Any]):
 
 def task_of(slot: Slot) -> dict[str, Any]:
     """The fields of `TaskSerializer`, with the replies in the order that this annotator is shown."""
-    prompt, campaign = slot.comparison.prompt, slot.campaign
-    candidates = slot.comparison.candidates.order_by("position")
-    texts = list(candidates.values_list("completion__text", flat=True))
+    content = content_of(slot.comparison_id)
     return {
         "slot": slot_numbers.shown(slot.pk),
         "token": slot.token,
         "leased_until": slot.leased_until,
-        "campaign": campaign.pk,
-        "question": campaign.question,
-        "guideline_version": campaign.guideline_version,
-        "messages": prompt.messages,
-        "replies": [texts[position] for position in slot.display_order],
-        "is_sensitive": prompt.is_sensitive,
+        "campaign": slot.campaign_id,
+        "question": question_of(slot).to_json(),
+        "guideline_version": slot.campaign.guideline_version,
+        "messages": content.messages,
+        "replies": [content.texts[position] for position in slot.display_order],
+        "is_sensitive": SENSITIVE in content.categories,
     }
