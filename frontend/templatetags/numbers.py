@@ -48,6 +48,14 @@ def duration(seconds: float | None) -> str:
 
 
 @register.filter
+def milliseconds(value: float | None) -> str:
+    """38.2 as "38 ms", 2345 as "2.3 s"."""
+    if value is None:
+        return "–"
+    return f"{value:.0f} ms" if value < 1000 else duration(value / 1000)
+
+
+@register.filter
 def elapsed(start: datetime, end: datetime) -> str:
     """The time between two moments, as `duration` writes it."""
     return duration((end - start).total_seconds())

@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
+from django.db.models import Count, Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -14,10 +15,12 @@ from frontend.content_policy import allows_plot_styles
 from frontend.views.guards import guards_for
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.sampling_figures import figures_of, total
 from generation.splits import split_of
 
 PROMPTS_PER_PAGE = 25
 SAMPLED_PROMPTS_PER_PAGE = 10
+FAILURES_SHOWN = 20
 
 
 @require_GET
@@ -34,7 +37,8 @@ def prompt_set(request: SignedInRequest, set_id: int) -> HttpResponse:
         "num_prompts": page.paginator.count,
         "num_held_out": num_held_out,
         "rows": [(prompt, split_of(prompt.fingerprint, found.held_out_fraction)) for prompt in page],
-        "sampling_runs": found.sampling_runs.all(),
+        "sampling_runs": found.sampling_runs.with_num_failed(),
+        "may_sample": page.paginator.count > 0 and may_engineer(request.user, found.workspace),
         **_guards(request, found),
     }
     return render(request, "frontend/generation/prompt_set.html", context)
@@ -59,11 +63,10 @@ def language_model(request: SignedInRequest, model_id: int) -> HttpResponse:
 def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     """One sampling run with its prompts and completions; htmx gets the moving part alone."""
     run = _run(request, run_id)
-    may_cancel = not run.has_ended and may_engineer(request.user, run.workspace)
-    context: dict[str, Any] = {"run": run, "may_cancel": may_cancel, "arms": run.arms.select_related("model")}
+    context = _state(run) | {"run": run}
     if request.htmx:
         return render(request, "frontend/generation/sampling_state.html", context)
-    context |= _sampled(request, run) | _quality(run) | _guards(request, run)
+    context |= _sampled(request, run) | _quality(run) | _guards(request, run) | _buttons(request, run)
     return render(request, "frontend/generation/sampling_run.html", context)
 
 
@@ -90,21 +93,46 @@ def _run(request: SignedInRequest, run_id: int) -> SamplingRun:
     return found
 
 
+def _state(run: SamplingRun) -> dict[str, Any]:
+    """What moves while the run goes on."""
+    arms = [(arm, figures_of(arm)) for arm in run.arms.with_figures().select_related("model")]
+    kinds = run.failures.order_by().values("kind").annotate(num=Count("pk")).order_by("-num", "kind")
+    return {
+        "arms": arms,
+        "total": total(figures for _, figures in arms),
+        "failure_kinds": kinds.values_list("kind", "num"),
+    }
+
+
+def _buttons(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
+    may_engineer_it = may_engineer(request.user, run.workspace)
+    is_short = run.status in {SamplingRun.Status.FAILED, SamplingRun.Status.CANCELLED} or run.failures.exists()
+    return {
+        "may_cancel": not run.has_ended and may_engineer_it,
+        "may_retry": run.has_ended and is_short and may_engineer_it,
+        "failures": run.failures.select_related("arm__model", "prompt")[:FAILURES_SHOWN],
+    }
+
+
 def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
-    """A page of sampled prompts, each with its completions in order."""
-    sampled = Prompt.objects.filter(completions__sampling_run=run).distinct().order_by("pk")
-    page = Paginator(sampled, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
-    completions = run.completions.filter(prompt__in=list(page)).select_related("arm__model").prefetch_related("flags")
-    by_prompt: dict[int, list[Completion]] = {}
-    for completion in completions.order_by("arm__position", "index"):
-        by_prompt.setdefault(completion.prompt_id, []).append(completion)
-    rows = [(prompt, by_prompt.get(prompt.pk, [])) for prompt in page]
-    num_duplicates = run.completions.exclude(duplicate_of=None).count()
+    """A page of prompts, each with what every arm made of it."""
+    is_sampled = Q(pk__in=run.completions.values("prompt"))
+    prompts = Prompt.objects.filter(is_sampled | Q(pk__in=run.failures.values("prompt"))).order_by("pk")
+    page = Paginator(prompts, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
+    by_arm: dict[tuple[int, int | None], list[Completion]] = {}
+    completions = run.completions.filter(prompt__in=list(page)).prefetch_related("flags")
+    for completion in completions.order_by("index", "pk"):
+        by_arm.setdefault((completion.prompt_id, completion.arm_id), []).append(completion)
+    failures = {(one.prompt_id, one.arm_id): one for one in run.failures.filter(prompt__in=list(page))}
+    arms = list(run.arms.select_related("model"))
     return {
         "page": page,
-        "rows": rows,
+        "rows": [
+            (prompt, [(arm, by_arm.get((prompt.pk, arm.pk), []), failures.get((prompt.pk, arm.pk))) for arm in arms])
+            for prompt in page
+        ],
         "num_completions": run.completions.count(),
-        "num_duplicates": num_duplicates,
+        "num_duplicates": run.completions.exclude(duplicate_of=None).count(),
     }
 
 

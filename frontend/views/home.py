@@ -37,6 +37,6 @@ def _latest(user: User) -> dict[str, Any]:
         "training_runs": TrainingRun.objects.visible_to(user),
         "evaluations": EvaluationRun.objects.visible_to(user).prefetch_related("results__model", "subjects"),
         "prompt_sets": PromptSet.objects.visible_to(user),
-        "sampling_runs": SamplingRun.objects.visible_to(user).select_related("prompt_set"),
+        "sampling_runs": SamplingRun.objects.visible_to(user).with_num_failed().select_related("prompt_set"),
     }
     return {name: queryset[:NUM_LATEST] for name, queryset in rows.items()}

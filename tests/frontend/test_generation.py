@@ -1,5 +1,7 @@
 """Pages of prompt sets, language models and sampling runs."""
 
+from collections.abc import Mapping
+
 from generation.candidate_marking import mark_candidates
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
@@ -115,3 +117,89 @@ def test_a_sampling_run_that_has_ended_says_what_is_remarkable(
 def test_a_sampling_run_that_goes_on_says_nothing_of_it_yet(factory: Factory, browse: Browse) -> None:
     run = factory.sampling_run(status="running")
     assert "What is remarkable" not in browse(factory.dana()).get(f"/sampling-runs/{run.pk}/").content.decode()
+
+
+def form_of(*arms: Mapping[str, object], **fields: object) -> dict[str, object]:
+    """What a browser would send."""
+    sent: dict[str, object] = {"name": "Try", "split": "all", "max_prompts": "", "seed": 3, "max_attempts": 2, **fields}
+    sent["arm"] = [str(number) for number in range(len(arms))]
+    usual = {"num_completions": 2, "temperature": 0.5, "top_p": 1, "max_new_tokens": 64}
+    for number, arm in enumerate(arms):
+        sent |= {f"arm{number}-{name}": value for name, value in {**usual, **arm}.items()}
+    return sent
+
+
+def test_those_who_may_sample_get_the_form(factory: Factory, statuses: Statuses) -> None:
+    assert statuses(f"/prompt-sets/{factory.prompt_set(num_prompts=1).pk}/sample/") == READERS_ONLY
+
+
+def test_a_run_of_several_arms_is_started_from_the_page(factory: Factory, browse: Browse) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=3), factory.model("Base")
+    brief = {"model": model.pk, "name": "Brief", "system_prompt": "Be brief.", "stop": "\\n\\n\nEnd", "top_p": 0.9}
+    response = browse(factory.dana()).post(f"/prompt-sets/{prompt_set.pk}/sample/", form_of({"model": model.pk}, brief))
+    run = prompt_set.sampling_runs.get()
+    assert (response.status_code, response["Location"]) == (302, f"/sampling-runs/{run.pk}/")
+    assert (run.status, run.seed, run.max_attempts, run.created_by) == ("queued", 3, 2, factory.dana())
+    assert [(arm.label, arm.system_prompt, arm.stop) for arm in run.arms.all()] == [
+        ("Base", "", []),
+        ("Brief", "Be brief.", ["\n\n", "End"]),
+    ]
+
+
+def test_what_is_wrong_with_a_form_is_said_beside_it(factory: Factory, browse: Browse) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=1), factory.model("Base")
+    page, arm = browse(factory.dana()), {"model": model.pk}
+    address = f"/prompt-sets/{prompt_set.pk}/sample/"
+    twice = page.post(address, form_of(arm, arm))
+    malformed = page.post(address, form_of({**arm, "temperature": "warm"}))
+    empty = page.post(address, form_of())
+    assert [answer.status_code for answer in (twice, malformed, empty)] == [422] * 3
+    assert "Two arms are called" in twice.content.decode()
+    assert "Enter a number." in malformed.content.decode()
+    assert "at least one model" in empty.content.decode()
+    assert not prompt_set.sampling_runs.exists()
+
+
+def test_the_next_arm_has_the_next_number(factory: Factory, browse: Browse) -> None:
+    prompt_set = factory.prompt_set(num_prompts=1)
+    address = f"/prompt-sets/{prompt_set.pk}/sample/arm/?arm=0&arm=4&arm=x"
+    response = browse(factory.dana(), htmx=True).get(address)
+    assert 'name="arm5-model"' in response.content.decode()
+    assert response["HX-Trigger-After-Settle"] == "arms-changed"
+
+
+def test_the_form_says_what_it_comes_to(factory: Factory, browse: Browse) -> None:
+    prompt_set = factory.prompt_set(num_prompts=40)
+    cheap = factory.model(prompt_price=1, completion_price=2)
+    sent = form_of({"model": cheap.pk}, {"model": cheap.pk, "num_completions": 3}, max_prompts=30)
+    page = browse(factory.dana(), htmx=True)
+    words = page.post(f"/prompt-sets/{prompt_set.pk}/sample/estimate/", sent).content.decode()
+    incomplete = page.post(f"/prompt-sets/{prompt_set.pk}/sample/estimate/", sent | {"arm0-model": ""}).content.decode()
+    assert "<strong>150</strong>" in words
+    assert "<dd>9,600</dd>" in words
+    assert "$0.02" in words
+    assert "Fill in every field" in incomplete
+
+
+def test_a_run_with_failures_says_so_and_can_be_tried_again(factory: Factory, browse: Browse) -> None:
+    failure = factory.sampling_failure()
+    address = f"/sampling-runs/{failure.run_id}/"
+    page = browse(factory.dana()).get(address).content.decode()
+    assert "Finished with 1 failure." in page
+    assert "the prompt has 9999 tokens" in page
+    assert "1 failed" in browse(factory.dana()).get(f"/prompt-sets/{failure.run.prompt_set_id}/").content.decode()
+    assert browse(factory.charlie()).post(f"{address}retry/").status_code == 404
+    assert browse(factory.dana()).post(f"{address}retry/").status_code == 302
+    failure.run.refresh_from_db()
+    assert failure.run.status == "queued"
+
+
+def test_candidates_of_several_arms_stand_side_by_side_with_their_figures(factory: Factory, browse: Browse) -> None:
+    run = factory.sampling_run(models=[factory.model("one"), factory.model("two")])
+    run.arms.update(sampling_seconds=2.0, prompt_price=1, completion_price=5, system_prompt="Be brief.")
+    run.completions.update(num_prompt_tokens=10, latency_ms=1500.0)
+    page = browse(factory.dana()).get(f"/sampling-runs/{run.pk}/").content.decode()
+    assert page.count("<h3>one</h3>") == page.count("<h3>two</h3>") == 3
+    assert "1.5 s · 1.5 s" in page
+    assert "Together" in page
+    assert "$0.0002" in page
