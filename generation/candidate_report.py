@@ -16,10 +16,10 @@ NUM_EXAMPLES = 3  # completions shown for each kind of flag
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelLengths:
-    """How long the replies of one model are."""
+class ArmLengths:
+    """How long the replies of one arm are."""
 
-    model: str
+    arm: str
     statistics: LengthStatistics
 
 
@@ -35,10 +35,10 @@ class FlagCount:
 
 @dataclass(frozen=True, kw_only=True)
 class Lengths:
-    """Of all completions of a run, by model."""
+    """Of all completions of a run, by arm."""
 
     unit: str  # tokens if every completion knows its own number, words otherwise
-    models: Sequence[ModelLengths]
+    arms: Sequence[ArmLengths]
     histogram: Histogram
 
 
@@ -71,13 +71,14 @@ def least_diverse(run: SamplingRun) -> list[PromptDiversity]:
 def lengths_of(run: SamplingRun) -> Lengths:
     """Reads the texts only where a completion does not know its number of tokens."""
     unit = "words" if run.completions.filter(num_tokens=None).exists() else "tokens"
+    labels = {arm.pk: arm.label for arm in run.arms.select_related("model")}
     series: dict[str, list[int]] = {}
-    rows: QuerySet[Completion] = run.completions.order_by("model__name", "pk")
-    for name, value in rows.values_list("model__name", "num_tokens" if unit == "tokens" else "text").iterator():
-        series.setdefault(name, []).append(value if unit == "tokens" else len(words_of(value)))
+    rows: QuerySet[Completion] = run.completions.order_by("arm__position", "pk")
+    for arm, value in rows.values_list("arm", "num_tokens" if unit == "tokens" else "text").iterator():
+        series.setdefault(labels[arm], []).append(value if unit == "tokens" else len(words_of(value)))
     found = {name: statistics_of(lengths) for name, lengths in series.items()}
     return Lengths(
         unit=unit,
-        models=[ModelLengths(model=name, statistics=one) for name, one in found.items() if one],
+        arms=[ArmLengths(arm=name, statistics=one) for name, one in found.items() if one],
         histogram=histogram_of(series),
     )

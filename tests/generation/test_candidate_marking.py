@@ -68,7 +68,7 @@ def test_one_completion_a_prompt_has_no_diversity(factory: Factory) -> None:
 
 def test_lengths_are_in_tokens_if_all_are_known_and_in_words_otherwise(run: SamplingRun) -> None:
     found = lengths_of(run)
-    assert (found.unit, found.models[0].model, found.models[0].statistics.longest) == ("tokens", "Parrot", 4)
+    assert (found.unit, found.arms[0].arm, found.arms[0].statistics.longest) == ("tokens", "Parrot", 4)
     run.completions.filter(index=0).update(num_tokens=None)
     found = lengths_of(run)
-    assert (found.unit, found.models[0].statistics.longest, sum(found.histogram.counts["Parrot"])) == ("words", 8, 4)
+    assert (found.unit, found.arms[0].statistics.longest, sum(found.histogram.counts["Parrot"])) == ("words", 8, 4)

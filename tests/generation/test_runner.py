@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import socket
+import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,14 @@ from django.conf import LazySettings
 
 from core import jobs
 from core.jobs import JobFailed
-from generation import runner
+from generation import runner, serving
 from generation.engines.base import Conversation, SampledText, SamplingParameters
 from generation.engines.errors import EndpointUnreachable
 from generation.engines.retries import RetryPolicy
 from generation.engines.scripted import ScriptedEngine
-from generation.models import Completion, SamplingArm, SamplingRun
+from generation.models import Completion, LanguageModel, SamplingArm, SamplingRun
 from generation.sampling_plan import prompt_seed
+from generation.serving import ManagedServer
 from tests.factory import Factory
 from tests.generation.engines import chat_server, tiny_model
 
@@ -236,3 +239,38 @@ def test_another_order_of_prompts_draws_the_same(factory: Factory, use_engine: C
         runner.sample(claimed(run))
         texts.append(run.completions.order_by("prompt", "index").values_list("prompt", "text"))
     assert list(texts[0])[2:] == list(texts[1])[1:]
+
+
+def test_arms_of_one_model_share_a_server_that_runs_for_them_alone(
+    factory: Factory, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[str] = []
+
+    @contextmanager
+    def server_for(model: LanguageModel) -> Iterator[ManagedServer]:
+        started.append(model.name)
+        with chat_server.chat_server(chat_server.echo) as server, subprocess.Popen(["true"]) as process:
+            yield ManagedServer(url=server.url, served_name="x", log=Path("/dev/null"), process=process)
+        started.append("stopped")
+
+    settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1",)
+    monkeypatch.setattr(serving, "managed_server", server_for)
+    model = factory.model("Tiny")
+    run = factory.sampling_run(factory.prompt_set(num_prompts=2), models=[model], status="queued")
+    run.arms.create(position=1, model=model, name="Brief", system_prompt="Be brief.", num_completions=1)
+    run.arms.update(uses_managed_server=True)
+    runner.sample(claimed(run))
+    assert started == ["Tiny", "stopped"]
+    assert list(run.arms.values_list("engine", flat=True)) == ["vllm", "vllm"]
+    assert run.completions.count() == 6
+
+
+def test_a_server_that_cannot_be_started_fails_its_arm(
+    factory: Factory, settings: LazySettings, tmp_path: Path
+) -> None:
+    settings.VLLM_DIR = tmp_path
+    run = factory.sampling_run(factory.prompt_set(num_prompts=1), status="queued")
+    run.arms.update(uses_managed_server=True)
+    with pytest.raises(JobFailed, match="make vllm") as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == run.arms.get().failure_kind == "vllm-missing"
