@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import count
 
 from django.db import transaction
 from django.db.models import F
@@ -62,7 +61,7 @@ def _sampled_alike(arms: Sequence[SamplingArm]) -> list[list[SamplingArm]]:
 def _sample_arms(run: SamplingRun, arms: Sequence[SamplingArm], prompts: Sequence[Prompt]) -> None:
     """Until nothing is missing that another attempt might bring."""
     policy = _policy(run)
-    for attempt in count(1):
+    for attempt in range(1, policy.max_attempts + 1):
         if not any(_missing(run, arm, prompts) for arm in arms):
             return
         if attempt > 1:
@@ -77,6 +76,16 @@ def _sample_arms(run: SamplingRun, arms: Sequence[SamplingArm], prompts: Sequenc
                 unfinished = [arm.pk for arm in arms if _missing(run, arm, prompts)]
                 run.arms.filter(pk__in=unfinished).update(failure_kind=kind, error=message)
                 return
+    for arm in arms:
+        _check_explained(run, arm, prompts)
+
+
+def _check_explained(run: SamplingRun, arm: SamplingArm, prompts: Sequence[Prompt]) -> None:
+    """An engine that passes over prompts without a word must not leave a run that looks whole."""
+    failed = set(arm.failures.values_list("prompt_id", flat=True))
+    if unexplained := [prompt for prompt in _missing(run, arm, prompts) if prompt.pk not in failed]:
+        words = f"{len(unexplained)} prompts came back with neither replies nor a reason."
+        run.arms.filter(pk=arm.pk).update(failure_kind="replies-missing", error=words)
 
 
 @contextmanager

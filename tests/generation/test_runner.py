@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import LazySettings
@@ -117,6 +118,21 @@ def test_a_failing_engine_keeps_what_it_sampled_and_the_next_attempt_repeats_not
     assert keys(run)[: len(before)] == before
     assert Counter(prompt for prompt, _ in keys(run)) == dict.fromkeys({prompt for prompt, _ in keys(run)}, 2)
     assert len(keys(run)) == 140
+
+
+def test_an_engine_that_passes_over_prompts_leaves_no_run_that_looks_whole(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    class ForgetfulEngine(ScriptedEngine):
+        def sample(
+            self, conversations: Sequence[Conversation], **wanted: Any
+        ) -> Iterator[tuple[int, list[SampledText]]]:
+            return (one for one in super().sample(conversations, **wanted) if "What is" not in one[1][0].text)
+
+    use_engine(ForgetfulEngine(numbered))
+    with pytest.raises(JobFailed, match="70 prompts came back with neither") as raised:
+        runner.sample(claimed(run))
+    assert raised.value.failure_kind == "replies-missing"
 
 
 def test_a_crash_loses_no_more_than_a_chunk(run: SamplingRun, use_engine: Callable[[object], None]) -> None:
