@@ -13,11 +13,11 @@ from tests.training.tiny import FRESH
 SIZES: dict[str, Any] = {
     "num_demonstrations": 300,
     "num_prompts": 300,
-    "num_candidate_prompts": 60,
+    "num_candidate_prompts": 120,
     "temperature": 1.0,
     "max_new_tokens": 8,
     "num_completions": 3,
-    "num_pairs": 150,
+    "num_pairs": 300,
     "num_rankings": 6,
     "num_labeler_tasks": 2,
     "num_eval_prompts": 12,
