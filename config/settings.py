@@ -208,6 +208,7 @@ SPECTACULAR_SETTINGS = {
         "PipelineStatus": "pipeline.models.PipelineRun.Status",
         "StepStatus": "pipeline.models.PipelineStep.Status",
         "AnnotatorKind": "annotation.models.Annotator.Kind",
+        "JudgingRunKind": "annotation.models.JudgingRun.Kind",
         "DatasetKind": "annotation.models.Dataset.Kind",
         "EvaluationKind": "evaluation.models.EvaluationRun.Kind",
         "MetricKind": "training.models.Metric.Kind",

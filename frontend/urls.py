@@ -48,6 +48,7 @@ urlpatterns = [
     path("campaigns/<int:campaign_id>/", campaigns.campaign, name="campaign"),
     path("campaigns/<int:campaign_id>/progress/", campaigns.campaign_progress, name="campaign-progress"),
     path("campaigns/<int:campaign_id>/status/", campaigns.campaign_status, name="campaign-status"),
+    path("", include("frontend.judge_urls")),
     path("judging-runs/<int:run_id>/", judging.judging_run, name="judging-run"),
     path("datasets/", datasets.datasets, name="datasets"),
     path("datasets/<int:dataset_id>/", datasets.dataset, name="dataset"),

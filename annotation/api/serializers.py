@@ -203,10 +203,14 @@ class AgreementSerializer(serializers.Serializer[Any]):
 
 
 class JudgingRunInput(InputSerializer):
-    """A judge and the campaign whose open slots it answers."""
+    """A judge and the campaign whose open slots it answers, or on whose human judgments it is calibrated."""
 
     campaign = VisibleField(queryset=Campaign.objects.all())
     annotator = VisibleField(queryset=Annotator.objects.all())
+    kind = serializers.ChoiceField(choices=JudgingRun.Kind.choices, default=JudgingRun.Kind.ANSWER)
+    max_comparisons = serializers.IntegerField(
+        min_value=1, max_value=MAX_INTEGER, allow_null=True, default=None, help_text="Of a calibration; null: all."
+    )
 
 
 class JudgingRunSerializer(JobSerializer):
@@ -214,4 +218,4 @@ class JudgingRunSerializer(JobSerializer):
 
     class Meta:
         model = JudgingRun
-        fields = ["id", "campaign", "annotator", *JOB_FIELDS]
+        fields = ["id", "campaign", "annotator", "kind", "version", "max_comparisons", "report", *JOB_FIELDS]

@@ -23,6 +23,13 @@ from annotation.api.decision_views import (
     GoldViewSet,
 )
 from annotation.api.exchange_views import JudgmentExportViewSet, JudgmentImportViewSet
+from annotation.api.judge_views import (
+    CalibrationViewSet,
+    JudgeCallViewSet,
+    JudgeVersionViewSet,
+    LlmJudgeViewSet,
+    RoutingViewSet,
+)
 from annotation.api.labeling_actions import OwnJudgmentViewSet, OwnPlaceViewSet, SlotActionViewSet
 from annotation.api.labeling_views import LabelingCampaignViewSet, NextTaskViewSet, SlotViewSet
 from annotation.api.quality_views import (
@@ -152,6 +159,22 @@ urlpatterns = [
     path("slots/<slot:pk>/renew", SlotActionViewSet.as_view({"post": "renew"}), name="api-renew-lease"),
     path("annotators", AnnotatorViewSet.as_view(MANY), name="api-annotators"),
     path("annotators/<int:pk>", AnnotatorViewSet.as_view(ONE), name="api-annotator"),
+    path("judges", LlmJudgeViewSet.as_view({"post": "create"}), name="api-judges"),
+    path("judge-panels", LlmJudgeViewSet.as_view({"post": "create_panel"}), name="api-judge-panels"),
+    path("annotators/<int:annotator>/versions", JudgeVersionViewSet.as_view(MANY), name="api-judge-versions"),
+    path("judge-calls/<int:pk>", JudgeCallViewSet.as_view(ONE), name="api-judge-call"),
+    path("judging-runs/<int:run>/calls", JudgeCallViewSet.as_view(LIST), name="api-judge-calls"),
+    path("judging-runs/<int:run>/reread", JudgeCallViewSet.as_view({"post": "reread"}), name="api-reread-replies"),
+    path(
+        "campaigns/<int:campaign>/calibration/<int:annotator>",
+        CalibrationViewSet.as_view({"get": "show_calibration"}),
+        name="api-calibration",
+    ),
+    path(
+        "campaigns/<int:campaign>/routing",
+        RoutingViewSet.as_view({"get": "show_routing", "put": "set_routing", "delete": "stop"}),
+        name="api-routing",
+    ),
     path("judging-runs", JudgingRunViewSet.as_view(MANY), name="api-judging-runs"),
     path("judging-runs/<int:pk>", JudgingRunViewSet.as_view(ONE), name="api-judging-run"),
     path("judging-runs/<int:pk>/cancel", JudgingRunViewSet.as_view(CANCEL), name="api-cancel-judging"),

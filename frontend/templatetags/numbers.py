@@ -23,6 +23,12 @@ def percent(value: float | None, digits: int = 1) -> str:
 
 
 @register.filter
+def signed_points(value: float | None) -> str:
+    """-0.117 as "−11.7"; what is undefined as a dash."""
+    return "–" if value is None or math.isnan(value) else f"{value * 100:+.1f}".replace("-", "−")
+
+
+@register.filter
 def decimal(value: float | None, digits: int = 3) -> str:
     """0.7312 as "0.731"; what is undefined as a dash."""
     return "–" if value is None or math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")

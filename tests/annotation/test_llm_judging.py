@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 
 from annotation import judge_versions, llm_judging, quality_pauses, queue, rereading, runner, services
 from annotation.judges import JudgeInvalid
@@ -308,6 +310,9 @@ def test_a_stored_reply_is_read_again_without_a_call(
     assert run.verdicts.get().judgment == current
     assert set(run.calls.values_list("outcome", flat=True)) == {"verdict"}
     assert rereading.reread(run).num_answers_changed == 0
+    said = StringIO()
+    call_command("reread_replies", str(run.pk), stdout=said)
+    assert "2 replies read, 0 understood otherwise" in said.getvalue()
     assert sum(judge_server.asked.values()) == asked
 
 
