@@ -231,9 +231,8 @@ def claim(
     }
     statement = _statement(campaign, limit=limit, is_random=is_random, renews_own=renews_own)
     claimed = list(Slot.objects.raw(statement, values))
-    if is_random and not claimed:  # the shuffle ended before its end was reached
-        ordered = _statement(campaign, limit=limit, is_random=False, renews_own=renews_own)
-        claimed = list(Slot.objects.raw(ordered, {**values, "because": POLICY}))
+    if is_random and not claimed:  # the end of the shuffle was reached: go on at its beginning
+        claimed = list(Slot.objects.raw(statement, {**values, "start": 0.0}))
     return claimed
 
 

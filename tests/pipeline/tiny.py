@@ -38,7 +38,7 @@ CONFIGS: dict[str, dict[str, Any]] = {
         **SHORT,
         "batch_size": 16,
         "num_epochs": 100,
-        "max_steps": 120,
+        "max_steps": 200,
         "learning_rate": 5e-3,
         "fresh": {**FRESH, "hidden_size": 48, "intermediate_size": 96, "context_tokens": 128},
         "stop_at_exact": None,
