@@ -54,8 +54,8 @@ class Asker:
         self._revision = newest_revision(version)
         self._holds_to_schemas = self._holds_to_choices = True
 
-    def ask(self, asked: Sequence[Asked], *, on_batch: Callable[[], object] = lambda: None) -> list[Outcome | None]:
-        """The outcome of each call; None where the request itself went wrong, which is recorded.
+    def ask(self, asked: Sequence[Asked], *, on_batch: Callable[[], object] = lambda: None) -> list[JudgeCall]:
+        """The stored row of each call; `outcome_of` reads it.
 
         `on_batch` is called after every commit. Raises `JobFailed` with the engine's words if nothing can be asked.
         """
@@ -72,7 +72,7 @@ class Asker:
             self._commit([row for _, row in rows])
             found |= dict(rows)
             on_batch()
-        return [outcome_of(found[place]) for place in range(len(asked))]
+        return [found[place] for place in range(len(asked))]
 
     def _from_cache(self, asked: Sequence[Asked], places: Sequence[int] | None = None) -> dict[int, JudgeCall]:
         """place → the row of a call whose very request was understood before, in this run or an earlier one."""

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation import answers, judge_routing, judging, queue, rationales
-from annotation.judge_calls import Asked, Asker, opened
+from annotation.judge_calls import Asked, Asker, opened, outcome_of
 from annotation.judge_items import Work, work_on_comparisons, work_on_slots
 from annotation.judges import spec_of
 from annotation.judging import CannotJudge, Judged, JudgeSpec, Outcome, Verdict, injection
@@ -91,14 +91,17 @@ def judged_by_people(run: JudgingRun) -> list[int]:
 def judge_all(asker: Asker, spec: JudgeSpec, work: Sequence[Work], *, on_batch: Any = lambda: None) -> list[Judged]:
     """The judgment of each comparison: all first calls at once, then all first retries, and so on."""
     outcomes: list[Outcomes] = [[] for _ in work]
+    failed: dict[int, str] = {}
     pending = [(place, call) for place, one in enumerate(work) for call in _planned(spec, one)]
     for attempt in range(spec.num_retries + 1):
         asked = [
             Asked(comparison=work[place].comparison, purpose=work[place].purpose, call=call) for place, call in pending
         ]
         again = []
-        for (place, call), outcome in zip(pending, asker.ask(asked, on_batch=on_batch), strict=True):
+        for (place, call), row in zip(pending, asker.ask(asked, on_batch=on_batch), strict=True):
+            outcome = outcome_of(row)
             if outcome is None:
+                failed[place] = row.reason
                 continue
             outcomes[place].append((call, outcome))
             if not isinstance(outcome, Verdict) and attempt < spec.num_retries:
@@ -106,7 +109,11 @@ def judge_all(asker: Asker, spec: JudgeSpec, work: Sequence[Work], *, on_batch: 
         if not again:
             break
         pending = again
-    return [judging.combine(spec, one.item, outcomes[place]) for place, one in enumerate(work)]
+    judged = [judging.combine(spec, one.item, outcomes[place]) for place, one in enumerate(work)]
+    for place, reason in failed.items():
+        if judged[place].answer is None:
+            judged[place] = replace(judged[place], reason=reason)  # what went wrong, rather than that it did
+    return judged
 
 
 def store_answers(

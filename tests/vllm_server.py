@@ -15,7 +15,7 @@ def save_tiny_model(folder: Path) -> Path:
     from tests.generation.engines.tiny_model import build_model, build_tokenizer, save
 
     tokenizer = build_tokenizer(TEXTS)
-    save(folder, build_model(tokenizer, hidden_size=128), tokenizer)
+    save(folder, build_model(tokenizer, hidden_size=128, max_length=1024), tokenizer)
     return folder
 
 

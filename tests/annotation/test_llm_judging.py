@@ -20,7 +20,7 @@ from core.jobs import JobFailed
 from generation.engines.retries import RetryPolicy
 from tests.annotation.judge_server import JudgeServer
 from tests.factory import Factory
-from tests.generation.engines.chat_server import ChatServer, chat_server
+from tests.generation.engines.chat_server import ChatServer, Reply, chat_server
 
 
 @pytest.fixture
@@ -202,6 +202,19 @@ def test_an_endpoint_that_is_down_fails_the_run_by_name_and_the_next_run_goes_on
     model.save()
     judge(campaign, spoken)
     assert Judgment.objects.count() == 1
+
+
+def test_texts_that_do_not_fit_the_model_are_recorded_and_their_task_goes_back(
+    factory: Factory, settings: LazySettings
+) -> None:
+    settings.ALLOWED_PRIVATE_HOSTS = ("127.0.0.1",)
+    body = {"error": {"message": "This model's maximum context length is 10 tokens.", "code": 400}}
+    with chat_server(lambda path, asked: Reply(status=400, body=body)) as server:
+        run = judge(campaign_of(factory, ("one", "two")), factory.llm_judge(url=server.url))
+    assert {(row.outcome, row.finish_reason) for row in run.calls.all()} == {("failed", "")}
+    assert "ContextOverflow" in run.verdicts.get().reason
+    assert "ContextOverflow" in Skip.objects.get().reason
+    assert not Judgment.objects.exists()
 
 
 def test_a_judge_that_is_paused_stops_before_its_next_chunk(

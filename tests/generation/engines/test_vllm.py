@@ -131,7 +131,7 @@ def test_more_prompts_at_once_than_fit_a_step_do_not_end_the_server(engine: Engi
 
 def test_what_is_served_is_discovered(vllm_server: ManagedServer, tiny_model_folder: Path) -> None:
     (model,) = endpoints.models_at(vllm_server.url)
-    assert (model.id, model.root, model.max_context, model.parent) == ("tiny", str(tiny_model_folder), 256, None)
+    assert (model.id, model.root, model.max_context, model.parent) == ("tiny", str(tiny_model_folder), 1024, None)
     assert endpoints.check_health(vllm_server.url, name="tiny").is_up
     assert "serves tiny" in endpoints.check_health(vllm_server.url, name="other").problem
 
@@ -144,15 +144,15 @@ def test_a_model_that_is_not_served_is_named(vllm_server: ManagedServer) -> None
 
 
 def test_a_prompt_that_does_not_fit_fails_alone(engine: Engine) -> None:
-    conversations = [CONVERSATIONS[0], [{"role": "user", "content": "Zebra " * 300}]]
+    conversations = [CONVERSATIONS[0], [{"role": "user", "content": "Zebra " * 600}]]
     sampled, failures = drain(engine.sample(conversations, num_completions=1, parameters=PARAMETERS))
     assert set(sampled) == {0}
     assert isinstance(failures[1], ContextOverflow)
-    assert "maximum context length is 256" in str(failures[1])
+    assert "maximum context length is 1024" in str(failures[1])
 
 
 def test_a_reply_that_may_not_fit_is_refused(engine: Engine) -> None:
-    too_long = SamplingParameters(max_new_tokens=300)
+    too_long = SamplingParameters(max_new_tokens=1200)
     _, failures = drain(engine.sample(CONVERSATIONS, num_completions=1, parameters=too_long))
     assert {type(error) for error in failures.values()} == {ContextOverflow}
 
