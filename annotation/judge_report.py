@@ -9,13 +9,13 @@ Shapes: J rows of people, R rows of the judge.
 from __future__ import annotations
 
 import re
-import time
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from django.core.cache import cache
+from django.db.models import Count, Max, Sum
 
 from annotation.campaign_report import newest_judgment
 from annotation.columns import JudgmentColumns, pair_rows, read_judgments
@@ -102,17 +102,17 @@ class JudgeReport:
 def calibration_of(campaign: Campaign, judge: Annotator, version: JudgeVersion | None = None) -> JudgeReport:
     """The report, kept until there are newer judgments or verdicts. `version` defaults to the newest with verdicts."""
     chosen = version or _newest_with_verdicts(campaign, judge)
-    newest = JudgeVerdict.objects.filter(run__campaign=campaign, run__annotator=judge).order_by("-pk").first()
+    verdicts = JudgeVerdict.objects.filter(run__campaign=campaign, run__annotator=judge)
+    said = verdicts.aggregate(Max("pk"), Count("answer"), Sum("preference"), Sum("margin"))  # rereading changes them
     runs = campaign.judging_runs.filter(annotator=judge, status=JudgingRun.Status.FINISHED).count()
-    state = (newest_judgment(campaign), newest and (newest.pk, newest.reason), runs, chosen and chosen.pk)
+    state = (newest_judgment(campaign), said, runs, chosen and chosen.pk)
     key = f"annotation.judge_report.{campaign.pk}.{judge.pk}.{chosen.pk if chosen else 0}"
     kept = cache.get(key)
     if kept is not None and kept[0] == state:
         found: JudgeReport = kept[1]
         return found
-    started = time.perf_counter()
     report = compute(campaign, judge, chosen)
-    cache.set(key, (state, report, time.perf_counter() - started), KEPT_SECONDS)
+    cache.set(key, (state, report), KEPT_SECONDS)
     return report
 
 
