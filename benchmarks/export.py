@@ -43,10 +43,10 @@ SELECT n, 1, jsonb_build_array(jsonb_build_object(
        )),
        encode(sha256(n::text::bytea), 'hex'), '[]', '', false
 FROM generate_series(1, %(comparisons)s) AS n;
-INSERT INTO generation_completion (id, prompt_id, origin, index, text, finish_reason, created_at)
+INSERT INTO generation_completion (id, prompt_id, origin, index, text, finish_reason, model_revision, created_at)
 SELECT 2 * n + side, n, 'imported', side,
        rpad('Reply ' || n || ' ', CASE side WHEN 0 THEN 168 ELSE 211 END, md5((n * 7 + side)::text) || E' because\\n'),
-       '', now()
+       '', '', now()
 FROM generate_series(1, %(comparisons)s) AS n, generate_series(0, 1) AS side;
 INSERT INTO annotation_comparison (id, campaign_id, prompt_id, num_completions, fingerprint, pair_key, categories,
                                    gold_note, is_qualification, priority, created_at)
