@@ -140,11 +140,29 @@ LOWEST_OF_ITS_COMPARISON = """
                     AND lower.judged_at IS NULL AND lower.withdrawn_at IS NULL AND lower.purpose = 'main'
                     AND (lower.annotator_id IS NULL OR lower.leased_until < %(now)s)
               )"""
-NTH_OF_ITS_MODELS = "row_number() OVER (PARTITION BY locked.pair_key ORDER BY locked.id)"
+NTH_OF_ITS_MODELS = "row_number() OVER (PARTITION BY free.pair_key ORDER BY free.id)"
 
 # Sides: the first of two tasks of the same models is shown in a random order, the second one the other way round.
+# MATERIALIZED: a plan that looked for free slots once for every row it might update would lock and claim several.
 # OFFSET 0 keeps the planner from turning a look-up by index into a join with all that the annotator ever did.
 FRESH = f"""
+free AS MATERIALIZED (
+    SELECT open.id, open.pair_key, comparison.num_completions, may.question_version
+    FROM may, annotation_slot AS open
+    JOIN annotation_comparison AS comparison ON comparison.id = open.comparison_id
+    WHERE may.is_qualified{{unless}}
+      AND open.campaign_id = %(campaign)s AND open.judged_at IS NULL AND open.withdrawn_at IS NULL
+      AND open.purpose = 'main'
+      AND (open.annotator_id IS NULL OR open.leased_until < %(now)s)
+      AND NOT EXISTS (
+          SELECT 1 FROM annotation_slot AS own
+          WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s OFFSET 0
+      ){{lowest}}{MAY_SEE}
+      {{start}}
+    ORDER BY {{order}}
+    LIMIT %(limit)s
+    FOR UPDATE OF open SKIP LOCKED
+),
 fresh AS (
     UPDATE annotation_slot AS slot
     SET annotator_id = %(annotator)s, token = %(token)s, leased_until = %(until)s, draft = NULL, tab = %(tab)s,
@@ -159,26 +177,7 @@ fresh AS (
                 WHEN 0 THEN ARRAY[0, 1] ELSE ARRAY[1, 0] END
             ELSE {SHUFFLED.format(count="chosen.num_completions")}
         END
-    FROM (
-        SELECT locked.*, {{nth}} AS nth
-        FROM (
-            SELECT open.id, open.pair_key, comparison.num_completions, may.question_version
-            FROM may, annotation_slot AS open
-            JOIN annotation_comparison AS comparison ON comparison.id = open.comparison_id
-            WHERE may.is_qualified{{unless}}
-              AND open.campaign_id = %(campaign)s AND open.judged_at IS NULL AND open.withdrawn_at IS NULL
-              AND open.purpose = 'main'
-              AND (open.annotator_id IS NULL OR open.leased_until < %(now)s)
-              AND NOT EXISTS (
-                  SELECT 1 FROM annotation_slot AS own
-                  WHERE own.comparison_id = open.comparison_id AND own.annotator_id = %(annotator)s OFFSET 0
-              ){{lowest}}{MAY_SEE}
-              {{start}}
-            ORDER BY {{order}}
-            LIMIT %(limit)s
-            FOR UPDATE OF open SKIP LOCKED
-        ) AS locked
-    ) AS chosen
+    FROM (SELECT free.*, {{nth}} AS nth FROM free) AS chosen
     LEFT JOIN LATERAL (
         SELECT past.is_block_open, past.display_order FROM annotation_slot AS past
         WHERE past.annotator_id = %(annotator)s AND past.campaign_id = %(campaign)s

@@ -13,7 +13,6 @@ kind of machine (2 cores): loops a second at 1, 8 and 32 labelers, and the 95th 
 from __future__ import annotations
 
 import argparse
-import http.client
 import json
 import os
 import platform
@@ -36,6 +35,8 @@ import psutil
 ROOT = Path(__file__).resolve().parent.parent
 PEER = {1: (8.6, None), 8: (13.4, None), 32: (10.9, 2200.0)}  # labelers → (loops/s, p95 of a call in ms)
 FIELD = re.compile(r'name="(slot|token|key|leased_until)" value="([^"]*)"')
+LENGTH = re.compile(rb"\r\nContent-Length: (\d+)", re.IGNORECASE)
+FORM_HEADERS = "Content-Type: application/x-www-form-urlencoded\r\nAccept: application/json"
 WARM_UP_SECONDS = 3.0
 
 
@@ -54,7 +55,8 @@ class Labeler:
 
     def work(self, until: float, think_seconds: float) -> None:
         """Go through tasks until the time is up."""
-        self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         while time.perf_counter() < until and not self.errors:
             fields = dict(FIELD.findall(self.call("GET", "next/?tab=benchmark&holding=")))
             if "slot" not in fields:
@@ -67,22 +69,35 @@ class Labeler:
             posted = {**fields, "answer": json.dumps(answer), "active_ms": 900, "total_ms": 1000}
             self.call("POST", "submit/", urllib.parse.urlencode(posted))
             self.num_loops += 1
-        self.connection.close()
+        self.socket.close()
 
-    def call(self, method: str, path: str, body: str | None = None) -> str:
-        headers = {"Cookie": self.cookies, "X-CSRFToken": self.csrf}
-        if method == "GET":
-            headers["X-Fragment"] = "1"
-        else:
-            headers |= {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+    def call(self, method: str, path: str, body: str = "") -> str:
+        """One request over the kept connection, with as little work of our own as can be: it runs on the same cores."""
+        extra = FORM_HEADERS if method == "POST" else "X-Fragment: 1"
+        head = (
+            f"{method} /label/{self.campaign}/{path} HTTP/1.1\r\n"
+            f"Host: 127.0.0.1:{self.port}\r\nCookie: {self.cookies}\r\n"
+            f"X-CSRFToken: {self.csrf}\r\nContent-Length: {len(body)}\r\n{extra}\r\n\r\n"
+        )
         began = time.perf_counter()
-        self.connection.request(method, f"/label/{self.campaign}/{path}", body, headers)
-        response = self.connection.getresponse()
-        text = response.read().decode()
+        self.socket.sendall((head + body).encode())
+        status, text = self.receive()
         self.call_ms.append(1000 * (time.perf_counter() - began))
-        if response.status >= 400:
-            self.errors.append(f"{method} {path}: {response.status} {text[:300]}")
+        if status >= 400:
+            self.errors.append(f"{method} {path}: {status} {text[:300]}")
         return text
+
+    def receive(self) -> tuple[int, str]:
+        """Status and body of a reply that names its length."""
+        received = self.socket.recv(65536)
+        while b"\r\n\r\n" not in received:
+            received += self.socket.recv(65536)
+        head, _, body = received.partition(b"\r\n\r\n")
+        named = LENGTH.search(head)
+        assert named is not None, head
+        while len(body) < int(named.group(1)):
+            body += self.socket.recv(65536)
+        return int(head[9:12]), body.decode()
 
 
 def main() -> None:

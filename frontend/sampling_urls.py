@@ -6,6 +6,7 @@ from frontend.views import generation, sampling
 
 urlpatterns = [
     path("prompt-sets/<int:set_id>/sample/", sampling.new_sampling, name="new-sampling"),
+    path("prompt-sets/<int:set_id>/sample/start/", sampling.start_sampling, name="start-sampling"),
     path("prompt-sets/<int:set_id>/sample/arm/", sampling.new_arm, name="new-sampling-arm"),
     path("prompt-sets/<int:set_id>/sample/estimate/", sampling.estimate_sampling, name="estimate-sampling"),
     path("sampling-runs/<int:run_id>/", generation.sampling_run, name="sampling-run"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
 from core.errors import ConcordError
@@ -15,15 +15,20 @@ from generation.models import PromptSet, SamplingRun
 from generation.sampling_estimate import estimate
 
 
-@require_http_methods(["GET", "POST"])
+@require_GET
 @signed_in
 def new_sampling(request: SignedInRequest, set_id: int) -> HttpResponse:
-    """The form of a run over this prompt set; sent, it starts the run."""
+    """The form of a run over this prompt set."""
     prompt_set = _prompt_set(request, set_id)
-    if request.method == "GET":
-        form = SamplingRunForm(initial={"name": f"Candidates for {prompt_set}"[:120]})
-        arms = [ArmForm(workspace=prompt_set.workspace, number=0)]
-        return _form(request, prompt_set, form, arms)
+    form = SamplingRunForm(initial={"name": f"Candidates for {prompt_set}"[:120]})
+    return _form(request, prompt_set, form, [ArmForm(workspace=prompt_set.workspace, number=0)])
+
+
+@require_POST
+@signed_in
+def start_sampling(request: SignedInRequest, set_id: int) -> HttpResponse:
+    """Start the run. What was refused comes back with the reason."""
+    prompt_set = _prompt_set(request, set_id)
     form, arms = SamplingRunForm(request.POST), arm_forms(request.POST, prompt_set.workspace)
     if not all([form.is_valid(), *(arm.is_valid() for arm in arms)]):
         return _form(request, prompt_set, form, arms, error="Some fields need another look.")

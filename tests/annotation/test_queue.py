@@ -363,3 +363,18 @@ def test_expired_tasks_are_taken_over_by_one_each(factory: Factory) -> None:
     ) as errors:
         assert errors == []
     assert [slot.pk for slot in taken if slot is not None] == [bobs.pk]
+
+
+@pytest.mark.parametrize("num_known", [0, 1, 6])
+def test_one_task_is_claimed_whatever_the_planner_believes(factory: Factory, num_known: int) -> None:
+    """Where it believes that there are hardly any slots, it may search anew for each row that could be updated."""
+    campaign = factory.campaign(num_comparisons=num_known)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE annotation_slot, annotation_comparison, annotation_campaign, annotation_enrolment")
+    for prompt in factory.prompt_set(num_prompts=6).prompts.all():
+        factory.comparison(campaign, prompt)
+
+    claimed = queue.claim_next_slot(campaign=campaign, annotator=factory.person())
+
+    assert claimed is not None
+    assert [slot.pk for slot in Slot.objects.filter(annotator__isnull=False)] == [claimed.pk]

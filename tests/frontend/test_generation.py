@@ -136,7 +136,8 @@ def test_those_who_may_sample_get_the_form(factory: Factory, statuses: Statuses)
 def test_a_run_of_several_arms_is_started_from_the_page(factory: Factory, browse: Browse) -> None:
     prompt_set, model = factory.prompt_set(num_prompts=3), factory.model("Base")
     brief = {"model": model.pk, "name": "Brief", "system_prompt": "Be brief.", "stop": "\\n\\n\nEnd", "top_p": 0.9}
-    response = browse(factory.dana()).post(f"/prompt-sets/{prompt_set.pk}/sample/", form_of({"model": model.pk}, brief))
+    address = f"/prompt-sets/{prompt_set.pk}/sample/start/"
+    response = browse(factory.dana()).post(address, form_of({"model": model.pk}, brief))
     run = prompt_set.sampling_runs.get()
     assert (response.status_code, response["Location"]) == (302, f"/sampling-runs/{run.pk}/")
     assert (run.status, run.seed, run.max_attempts, run.created_by) == ("queued", 3, 2, factory.dana())
@@ -149,7 +150,7 @@ def test_a_run_of_several_arms_is_started_from_the_page(factory: Factory, browse
 def test_what_is_wrong_with_a_form_is_said_beside_it(factory: Factory, browse: Browse) -> None:
     prompt_set, model = factory.prompt_set(num_prompts=1), factory.model("Base")
     page, arm = browse(factory.dana()), {"model": model.pk}
-    address = f"/prompt-sets/{prompt_set.pk}/sample/"
+    address = f"/prompt-sets/{prompt_set.pk}/sample/start/"
     twice = page.post(address, form_of(arm, arm))
     malformed = page.post(address, form_of({**arm, "temperature": "warm"}))
     empty = page.post(address, form_of())

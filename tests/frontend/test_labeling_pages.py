@@ -38,7 +38,7 @@ def test_the_history_lists_own_answers_newest_first_ten_of_them_to_be_changed(
     ids = [int(number) for number in re.findall(r'data-revise="(\d+)"', page)]
     assert len(ids) == 10
     assert ids == sorted(ids, reverse=True)
-    assert page.count("B &gt; A") == 12
+    assert page.count("B is better") == 12
     assert "3.0 s" in page
 
 

@@ -164,7 +164,7 @@ def test_a_mended_pipeline_goes_on_to_its_end(at_sft: PipelineRun, finish_jobs: 
     assert not services.advance(pk=at_sft.pk)
     at_sft.refresh_from_db()
     assert (at_sft.status, statuses(at_sft)) == ("finished", ["finished"] * 3)
-    assert "120 steps" in step(at_sft, "sft").summary
+    assert "200 steps" in step(at_sft, "sft").summary
 
 
 def test_only_a_failed_pipeline_is_tried_again(factory: Factory) -> None:
