@@ -58,7 +58,8 @@ class Desk:
         raise AssertionError("It did not become so in 15 s.")
 
     def press(self, *keys: str) -> None:
-        """Press keys as somebody does who has read the task."""
+        """Press keys as somebody does who has read the task, which shows once the page has met its other tabs."""
+        self.page.locator("#labeling:not([data-state])").wait_for(state="detached")
         self.page.wait_for_timeout(SETTLE_MS)
         for key in keys:
             self.page.keyboard.press(key)
