@@ -8,12 +8,15 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_LOCK := requirements/vllm-$(if $(shell command -v nvidia-smi),gpu,cpu).lock
+# So have the trainers that `benchmarks.training` and `make` measure ours against.
+PEER_VENVS := .venv-trl .venv-trl-ppo
 # Checks read the settings but touch no database.
 NO_SERVICES := DATABASE_URL=postgresql:///unused SECRET_KEY=only-for-static-checks-nothing-is-signed-with-it
 # Small models gain nothing from thread pools that outnumber the cores; the hub is asked only for ids given as MODEL.
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test install install-dev vllm system-packages lint format types imports migrations unit serve lock clean help
+.PHONY: demo test install install-dev vllm bench-peers system-packages lint format types imports migrations unit serve lock \
+	clean help
 
 help:  ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 18
@@ -50,6 +53,14 @@ $(VLLM_VENV)/.installed: $(VLLM_LOCK)
 	cd $(VLLM_VENV) && bin/python -c "import vllm"
 	touch $@
 
+bench-peers: $(PEER_VENVS:%=%/.installed)  ## the environments of the trainers that ours is measured against
+
+$(PEER_VENVS:%=%/.installed): .venv-%/.installed: requirements/%.lock
+	test -x .venv-$*/bin/python || $(PYTHON) -m venv .venv-$*
+	.venv-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	cd .venv-$* && bin/python -c "import trl"
+	touch $@
+
 system-packages:  ## redis-server and chromium, which the tests drive (Debian, Ubuntu)
 	./scripts/install-system-packages
 
@@ -83,4 +94,4 @@ lock: install-dev  ## resolve requirements/*.in again
 	./scripts/lock
 
 clean:  ## remove the environment and everything that was made (not var/, which holds your data)
-	rm -rf $(VENV) $(VLLM_VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov
+	rm -rf $(VENV) $(VLLM_VENV) $(PEER_VENVS) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .coverage .coverage.* htmlcov
