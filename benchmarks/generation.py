@@ -21,7 +21,6 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from benchmarks.export import database
 
@@ -87,27 +86,19 @@ def ours(run_of: Any, seed: int) -> dict[str, float]:
     from django.db.models import Sum
 
     from core import jobs
-    from generation import candidate_marking, runner
+    from generation import runner
     from generation.models import SamplingRun
 
     pk = run_of(seed).pk
     run = jobs.claim(SamplingRun, pk)
     assert run is not None
-    marking = 0.0
-
-    def marked(run: SamplingRun) -> None:
-        nonlocal marking
-        started = time.perf_counter()
-        candidate_marking.mark_candidates(run)
-        marking = time.perf_counter() - started
-
-    started = time.perf_counter()
-    with patch.object(runner, "mark_candidates", marked):
-        runner.sample(run)
-    seconds = time.perf_counter() - started
+    started, busy = time.perf_counter(), time.process_time()
+    runner.sample(run)
+    seconds, busy = time.perf_counter() - started, time.process_time() - busy
+    assert run.diversities.count() == run.num_total, "not every prompt is marked"
     rows = run.completions.all()
     tokens = rows.aggregate(tokens=Sum("num_tokens"))["tokens"]
-    return {"seconds": seconds, "marking": marking, "replies": rows.count(), "tokens": tokens}
+    return {"seconds": seconds, "busy": busy, "replies": rows.count(), "tokens": tokens}
 
 
 def peer(python: Path, server: Any, conversations: list[Any], max_tokens: int, seed: int) -> dict[str, float]:
@@ -171,16 +162,12 @@ def measure(folder: Path, num_prompts: int, max_tokens: int, rounds: int) -> dic
 
 
 def metrics(measured: dict[str, list[dict[str, float]]]) -> dict[str, Any]:
-    def median(side: str, key: str, without: str = "") -> float:
-        return statistics.median(one[key] / (one["seconds"] - one.get(without, 0.0)) for one in measured[side])
+    def median(side: str, key: str) -> float:
+        return statistics.median(one[key] / one["seconds"] for one in measured[side])
 
     found = {}
-    for name, key, without in (
-        ("candidates_per_second", "replies", ""),
-        ("tokens_per_second", "tokens", ""),
-        ("tokens_per_second_before_marking", "tokens", "marking"),
-    ):
-        value, other = median("ours", key, without), median("peer", key)
+    for name, key in (("candidates_per_second", "replies"), ("tokens_per_second", "tokens")):
+        value, other = median("ours", key), median("peer", key)
         found[name] = {
             "value": round(value, 2),
             "unit": f"{key}/s",

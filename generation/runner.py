@@ -19,7 +19,7 @@ from core.errors import ConcordError
 from core.jobs import JobFailed
 from generation import serving
 from generation.attempt_policy import AttemptPolicy
-from generation.candidate_marking import mark_candidates
+from generation.candidate_marking import Marking
 from generation.engine_choice import open_engine
 from generation.engines.base import Engine, SampledText, storable
 from generation.engines.errors import ConversationsFailed, EngineError
@@ -34,7 +34,7 @@ _BEAT_SECONDS = 1.0  # while waiting
 
 
 def sample(run: SamplingRun) -> None:
-    """Sample what is missing of every arm, then mark what is remarkable.
+    """Sample what is missing of every arm, and mark what is remarkable: most of it while the last arm still samples.
 
     Raises `JobFailed` with the engine's words if an arm could not go on, or if no prompt at all could be sampled.
     """
@@ -43,9 +43,10 @@ def sample(run: SamplingRun) -> None:
     arms = list(run.arms.select_related("model"))
     jobs.beat(run, num_done=_num_done(run), num_total=len(prompts) * len(arms))
     run.arms.update(failure_kind="", error="")
-    for alike in _sampled_alike(arms):
-        _sample_arms(run, alike, prompts)
-    mark_candidates(run)
+    marking, groups = Marking(run), _sampled_alike(arms)
+    for alike in groups:
+        _sample_arms(run, alike, prompts, marking if alike is groups[-1] else None)
+    marking.finish()
     jobs.beat(run)
     _conclude(run)
 
@@ -58,8 +59,10 @@ def _sampled_alike(arms: Sequence[SamplingArm]) -> list[list[SamplingArm]]:
     return list(groups.values())
 
 
-def _sample_arms(run: SamplingRun, arms: Sequence[SamplingArm], prompts: Sequence[Prompt]) -> None:
-    """Until nothing is missing that another attempt might bring."""
+def _sample_arms(
+    run: SamplingRun, arms: Sequence[SamplingArm], prompts: Sequence[Prompt], marking: Marking | None
+) -> None:
+    """Until nothing is missing that another attempt might bring. `marking` marks what the last arm is through with."""
     policy = _policy(run)
     for attempt in range(1, policy.max_attempts + 1):
         if not any(_missing(run, arm, prompts) for arm in arms):
@@ -69,7 +72,9 @@ def _sample_arms(run: SamplingRun, arms: Sequence[SamplingArm], prompts: Sequenc
         try:
             with _engine(arms[0]) as engine:
                 for arm in arms:
-                    _sample_arm(run, arm, engine, _missing(run, arm, prompts))
+                    for prompt_ids in _sample_arm(run, arm, engine, _missing(run, arm, prompts)):
+                        if marking and arm is arms[-1]:
+                            marking.mark(prompt_ids)
         except (EngineError, ConcordError) as error:
             kind, message = _described(error)
             if policy.gives_up(kind, attempt):
@@ -109,7 +114,8 @@ def _missing(run: SamplingRun, arm: SamplingArm, prompts: Sequence[Prompt]) -> l
     return [prompt for prompt in prompts if prompt.pk not in settled]
 
 
-def _sample_arm(run: SamplingRun, arm: SamplingArm, engine: Engine, prompts: Sequence[Prompt]) -> None:
+def _sample_arm(run: SamplingRun, arm: SamplingArm, engine: Engine, prompts: Sequence[Prompt]) -> Iterator[list[int]]:
+    """Yields the prompts whose completions were committed, chunk by chunk."""
     if not prompts:
         return
     run.arms.filter(pk=arm.pk).update(engine=_engine_name(arm))
@@ -120,7 +126,7 @@ def _sample_arm(run: SamplingRun, arm: SamplingArm, engine: Engine, prompts: Seq
         seeds=[prompt_seed(run.seed, prompt.fingerprint, arm.position) for prompt in prompts],
     )
     try:
-        _commit_in_chunks(run, arm, ((prompts[index], texts) for index, texts in replies))
+        yield from _commit_in_chunks(run, arm, ((prompts[index], texts) for index, texts in replies))
     except ConversationsFailed as error:
         _record(run, arm, {prompts[index]: reason for index, reason in error.failures.items()})
 
@@ -132,8 +138,8 @@ def _engine_name(arm: SamplingArm) -> SamplingArm.Engine:
     return SamplingArm.Engine.ENDPOINT if is_served else SamplingArm.Engine.TRANSFORMERS
 
 
-def _commit_in_chunks(run: SamplingRun, arm: SamplingArm, finished: Iterable[Finished]) -> None:
-    """What was sampled before an error is committed too."""
+def _commit_in_chunks(run: SamplingRun, arm: SamplingArm, finished: Iterable[Finished]) -> Iterator[list[int]]:
+    """Yields the prompts of each chunk once it is committed. What was sampled before an error is committed too."""
     chunk: list[Finished] = []
     since = time.monotonic()
     try:
@@ -141,25 +147,27 @@ def _commit_in_chunks(run: SamplingRun, arm: SamplingArm, finished: Iterable[Fin
             chunk.append(prompt_and_texts)
             seconds = time.monotonic() - since
             if len(chunk) == CHUNK_PROMPTS or seconds > CHUNK_SECONDS:
-                _commit(run, arm, chunk, seconds)
+                yield _commit(run, arm, chunk, seconds)
                 chunk, since = [], since + seconds
     except EngineError:
-        _commit(run, arm, chunk, time.monotonic() - since)
+        yield _commit(run, arm, chunk, time.monotonic() - since)
         raise
-    _commit(run, arm, chunk, time.monotonic() - since)
+    yield _commit(run, arm, chunk, time.monotonic() - since)
 
 
-def _commit(run: SamplingRun, arm: SamplingArm, finished: list[Finished], seconds: float) -> None:
+def _commit(run: SamplingRun, arm: SamplingArm, finished: list[Finished], seconds: float) -> list[int]:
     """All completions of some prompts at once, provided that this attempt still owns the run."""
     rows = [
         _completion(run, arm, prompt, index, text) for prompt, texts in finished for index, text in enumerate(texts)
     ]
+    prompts = [prompt.pk for prompt, _ in finished]
     with transaction.atomic():
         jobs.renew(run, num_done=run.num_done + len(finished))
         Completion.objects.bulk_create(rows)
-        arm.failures.filter(prompt__in=[prompt for prompt, _ in finished]).delete()
+        arm.failures.filter(prompt__in=prompts).delete()
         run.arms.filter(pk=arm.pk).update(sampling_seconds=F("sampling_seconds") + seconds)
     jobs.beat(run)
+    return prompts
 
 
 def _completion(run: SamplingRun, arm: SamplingArm, prompt: Prompt, index: int, text: SampledText) -> Completion:

@@ -14,7 +14,6 @@ from generation.engines.base import SamplingParameters
 from generation.engines.errors import EngineError
 from generation.engines.model_folder import check_model_folder
 from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingArm, SamplingRun
-from generation.near_duplicates import mark_near_duplicates
 from generation.prompt_lines import NewPrompt
 from generation.splits import fingerprint
 
@@ -295,21 +294,3 @@ def retry_sampling(*, run: SamplingRun) -> None:
             raise SamplingRefused(f"{run} is complete: there is nothing to try again.")
         jobs.reopen(run)
         run.failures.update(num_attempts=0)
-
-
-def mark_duplicates(*, run: SamplingRun) -> int:
-    """Mark near-identical candidates of one prompt within the run; returns how many are marked."""
-    groups: dict[int, list[Completion]] = {}
-    for completion in run.completions.only("id", "prompt_id", "text").order_by("prompt_id", "pk"):
-        groups.setdefault(completion.prompt_id, []).append(completion)
-    marked = []
-    for completions in groups.values():
-        earlier = mark_near_duplicates([completion.text for completion in completions])
-        for completion, original in zip(completions, earlier, strict=True):
-            if original is not None:
-                completion.duplicate_of = completions[original]
-                marked.append(completion)
-    with transaction.atomic():
-        run.completions.update(duplicate_of=None)
-        Completion.objects.bulk_update(marked, ["duplicate_of"], batch_size=1000)
-    return len(marked)

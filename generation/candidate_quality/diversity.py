@@ -10,6 +10,8 @@ from itertools import combinations
 
 from generation.candidate_quality.words import n_grams, words_of
 
+Gram = tuple[str, ...]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Diversity:
@@ -59,29 +61,29 @@ def mean_distance(texts: Sequence[list[str]]) -> float:
 def self_bleu(texts: Sequence[list[str]], max_n: int = 4) -> float:
     """Mean BLEU of each text with all others as references, smoothed by adding one to n-gram counts above n = 1
     (Lin and Och 2004)."""
-    return sum(_bleu(words, [*texts[:place], *texts[place + 1 :]], max_n) for place, words in enumerate(texts)) / len(
-        texts
-    )
+    counts = [[Counter(n_grams(words, n)) for n in range(1, max_n + 1)] for words in texts]
+    lengths = [len(words) for words in texts]
+    return sum(_bleu(place, counts, lengths) for place in range(len(texts))) / len(texts)
 
 
-def _bleu(words: list[str], references: Sequence[list[str]], max_n: int) -> float:
-    if not words:
-        return 1.0 if any(not reference for reference in references) else 0.0
+def _bleu(place: int, counts: Sequence[Sequence[Counter[Gram]]], lengths: Sequence[int]) -> float:
+    """Of the text at `place` against all others; `counts` has the n-grams of each text for n = 1, 2, …"""
+    length, others = lengths[place], [*lengths[:place], *lengths[place + 1 :]]
+    if not length:
+        return 0.0 if all(others) else 1.0
     logs = []
-    for n in range(1, max_n + 1):
-        counts = Counter(n_grams(words, n))
-        limits: Counter[tuple[str, ...]] = Counter()
-        for reference in references:
-            limits |= Counter(n_grams(reference, n))
-        matched, total = (counts & limits).total(), counts.total()
+    for n, own in enumerate(counts[place], start=1):
+        references = [grams[n - 1] for other, grams in enumerate(counts) if other != place]
+        matched = sum(min(count, max(found.get(gram, 0) for found in references)) for gram, count in own.items())
+        total = max(0, length - n + 1)
         if n > 1:
             matched, total = matched + 1, total + 1
         if not matched:
             return 0.0
         logs.append(math.log(matched / total))
-    closest = min((abs(len(reference) - len(words)), len(reference)) for reference in references)[1]
-    brevity = min(0.0, 1 - closest / len(words))
-    return math.exp(brevity + sum(logs) / max_n)
+    closest = min((abs(other - length), other) for other in others)[1]
+    brevity = min(0.0, 1 - closest / length)
+    return math.exp(brevity + sum(logs) / len(logs))
 
 
 def spread_of(scores: Sequence[float]) -> Spread | None:

@@ -13,7 +13,7 @@ from annotation.models import Annotator, Campaign, Candidate, Dataset, JudgingRu
 from annotation.question import pairwise, ranking
 from annotation.services import CampaignRefused, DatasetRefused
 from core.errors import IllegalTransition
-from generation.services import mark_duplicates
+from generation.candidate_marking import mark_candidates
 from tests.conftest import Doorbell
 from tests.factory import Factory
 
@@ -119,7 +119,7 @@ def test_near_duplicates_are_never_compared(factory: Factory) -> None:
     factory.completions(prompt, ["14", "14 ", "15"], model=factory.model())
     run = prompt.completions.earliest("pk").sampling_run
     assert run is not None
-    mark_duplicates(run=run)
+    mark_candidates(run)
     campaign = factory.campaign()
     assert services.add_comparisons(campaign=campaign, sampling_run=run) == 1
     texts = Candidate.objects.filter(comparison__campaign=campaign).values_list("completion__text", flat=True)

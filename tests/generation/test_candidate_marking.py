@@ -39,6 +39,28 @@ def test_marking_twice_changes_nothing_and_keeps_what_guards_said(run: SamplingR
     assert run.diversities.count() == 1
 
 
+def test_a_repeated_reply_is_marked_within_its_prompt_only(factory: Factory) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=2), factory.model()
+    run = factory.sampling_run(prompt_set, models=[model], status="running")
+    first, second = prompt_set.prompts.all()
+    for prompt, texts in ((first, ["14", "15", "14 "]), (second, ["14"])):
+        for index, text in enumerate(texts):
+            factory.sampled(run.arms.get(), prompt, index=index, text=text)
+    mark_candidates(run)
+    marked = run.completions.exclude(duplicate_of=None).get()
+    assert (marked.prompt, marked.index) == (first, 2)
+    assert marked.duplicate_of == run.completions.get(prompt=first, index=0)
+
+
+def test_a_mark_goes_when_its_reason_has_gone(run: SamplingRun) -> None:
+    mark_candidates(run)
+    run.completions.filter(index__in=(1, 2)).update(text="It is 5.")
+    mark_candidates(run)
+    assert flags_in(run) == [(3, "truncated")]
+    assert run.completions.get(index=1).duplicate_of is None
+    assert run.completions.get(index=2).duplicate_of == run.completions.get(index=1)
+
+
 def test_the_report_counts_flags_with_examples(run: SamplingRun) -> None:
     mark_candidates(run)
     refusal, truncated = flag_counts(run)

@@ -15,7 +15,7 @@ from core import jobs
 from core.jobs import JobFailed
 from generation import runner, serving
 from generation.engines.base import Conversation, SampledText, SamplingParameters
-from generation.engines.errors import EndpointUnreachable
+from generation.engines.errors import EndpointUnreachable, MalformedReply
 from generation.engines.retries import RetryPolicy
 from generation.engines.scripted import ScriptedEngine
 from generation.models import Completion, LanguageModel, SamplingArm, SamplingRun
@@ -118,6 +118,58 @@ def test_a_failing_engine_keeps_what_it_sampled_and_the_next_attempt_repeats_not
     assert keys(run)[: len(before)] == before
     assert Counter(prompt for prompt, _ in keys(run)) == dict.fromkeys({prompt for prompt, _ in keys(run)}, 2)
     assert len(keys(run)) == 140
+
+
+def test_candidates_are_marked_while_others_are_still_sampled(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    marked: list[int] = []
+
+    class WatchingEngine(ScriptedEngine):
+        def sample(
+            self, conversations: Sequence[Conversation], **wanted: Any
+        ) -> Iterator[tuple[int, list[SampledText]]]:
+            for one in super().sample(conversations, **wanted):
+                marked.append(run.diversities.count())
+                yield one
+
+    use_engine(WatchingEngine(numbered))
+    runner.sample(claimed(run))
+    assert sorted(set(marked)) == [0, runner.CHUNK_PROMPTS, 2 * runner.CHUNK_PROMPTS]
+    assert run.diversities.count() == 70
+
+
+def test_what_a_killed_attempt_left_unmarked_is_marked_by_the_next(
+    run: SamplingRun, use_engine: Callable[[object], None]
+) -> None:
+    use_engine(FailingEngine(ENGINE_FAILS_AFTER, RuntimeError("killed")))
+    with pytest.raises(RuntimeError, match="killed"):
+        runner.sample(claimed(run))
+    Completion.objects.filter(sampling_run=run, index=1).update(text="I'm sorry, but I can't help with that.")
+    run.diversities.all().delete()  # as if it had been killed between storing and marking
+    use_engine(ScriptedEngine(numbered))
+    runner.sample(claimed(run))
+    flagged = run.completions.filter(flags__kind="refusal")
+    assert (run.diversities.count(), flagged.count()) == (70, runner.CHUNK_PROMPTS)
+
+
+def test_a_prompt_whose_first_arm_answers_late_is_marked_with_all_its_candidates(
+    factory: Factory, use_engine: Callable[[object], None]
+) -> None:
+    trouble = [MalformedReply("half a body")]
+
+    def reply(conversation: Conversation, number: int, seed: int) -> str:
+        if trouble:
+            raise trouble.pop()
+        return "The same."
+
+    use_engine(ScriptedEngine(reply))
+    run = factory.sampling_run(factory.prompt_set(num_prompts=1), status="queued", num_completions=1)
+    run.arms.create(position=1, model=run.arms.get().model, name="Again", num_completions=1)
+    runner.sample(claimed(run))
+    in_time, late = run.completions.order_by("pk")
+    assert [in_time.arm, late.arm] == list(run.arms.order_by("-position"))
+    assert late.duplicate_of == in_time
 
 
 def test_an_engine_that_passes_over_prompts_leaves_no_run_that_looks_whole(

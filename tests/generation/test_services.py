@@ -208,20 +208,3 @@ def test_an_arm_that_cannot_be_sampled_is_refused(factory: Factory, changes: dic
 def test_a_run_that_cannot_be_carried_out_is_refused(factory: Factory, fields: dict[str, Any], words: str) -> None:
     with pytest.raises(SamplingRefused, match=words):
         start(factory, factory.prompt_set(num_prompts=1), ArmSpec(model=factory.model()), **fields)
-
-
-# Near-duplicates
-
-
-def test_a_repeated_reply_is_marked_within_its_prompt_only(factory: Factory) -> None:
-    prompt_set, model = factory.prompt_set(num_prompts=2), factory.model()
-    run = factory.sampling_run(prompt_set, models=[model], status="running")
-    first, second = prompt_set.prompts.all()
-    for prompt, texts in ((first, ["14", "15", "14 "]), (second, ["14"])):
-        for index, text in enumerate(texts):
-            factory.sampled(run.arms.get(), prompt, index=index, text=text)
-    assert services.mark_duplicates(run=run) == 1
-    assert services.mark_duplicates(run=run) == 1
-    marked = run.completions.exclude(duplicate_of=None).get()
-    assert (marked.prompt, marked.index) == (first, 2)
-    assert marked.duplicate_of == run.completions.get(prompt=first, index=0)
