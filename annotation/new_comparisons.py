@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from annotation import judge_routing
+from annotation import categories, judge_routing
 from annotation.models import Campaign, Candidate, Comparison, Slot
-from annotation.opt_outs import SENSITIVE
 from generation.models import Completion, Prompt
 
 BATCH = 2000
@@ -35,12 +34,6 @@ class NewComparison:
         models = ",".join(str(completion.model_id) for completion in self.completions)
         return int.from_bytes(hashlib.sha256(models.encode()).digest()[:8], "big") >> 1
 
-    @property
-    def categories(self) -> list[str]:
-        """What annotators may opt out of: the prompt's tags, and "sensitive" if it is."""
-        tags = [str(tag)[:100] for tag in self.prompt.tags]
-        return sorted({*tags, SENSITIVE} if self.prompt.is_sensitive else set(tags))
-
 
 def create_comparisons(
     *, campaign: Campaign, groups: Sequence[NewComparison], overlap: int | None = None, priority: int = 0
@@ -50,6 +43,8 @@ def create_comparisons(
         Campaign.objects.select_for_update().get(pk=campaign.pk)
         known = set(campaign.comparisons.values_list("fingerprint", flat=True))
         new = {group.fingerprint: group for group in groups if group.fingerprint not in known}
+        completions = {completion.pk for group in new.values() for completion in group.completions}
+        labels = categories.labels_of(completions)
         comparisons = Comparison.objects.bulk_create(
             [
                 Comparison(
@@ -58,7 +53,9 @@ def create_comparisons(
                     num_completions=len(group.completions),
                     fingerprint=key,
                     pair_key=group.pair_key,
-                    categories=group.categories,
+                    categories=categories.categories_of(
+                        group.prompt, [labels[one.pk] for one in group.completions if one.pk in labels]
+                    ),
                     priority=priority,
                 )
                 for key, group in new.items()
@@ -67,6 +64,8 @@ def create_comparisons(
         )
         _create_candidates(comparisons, list(new.values()))
         _create_slots(campaign, comparisons, overlap or campaign.overlap)
+        # What a guard flagged meanwhile looked for these comparisons in vain.
+        transaction.on_commit(lambda: categories.add_flagged(completions=completions))
     return comparisons
 
 

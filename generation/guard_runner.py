@@ -26,6 +26,8 @@ def check(run: GuardRun) -> None:
     )
     num_done = run.verdicts.count()
     jobs.beat(run, num_done=num_done, num_total=num_done + len(missing))
+    if num_done:  # an earlier attempt may have died before it told of its last flags
+        services.tell_of_flagged(run=run)
     if run.guard is None:
         _check_by_rules(run, missing)
         return

@@ -1,6 +1,7 @@
 """Starting guard runs, and what their verdicts do: warnings, never deletion."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Protocol
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -21,6 +22,22 @@ from generation.models import (
 )
 
 DETAIL_CHARACTERS = 300
+
+
+class FlagListener(Protocol):
+    """Somebody in an app above this one who must know what guards flag."""
+
+    def __call__(self, *, prompts: Collection[int], completions: Collection[int]) -> None:
+        """These were flagged just now. Called again after an interruption."""
+
+
+_listeners: list[FlagListener] = []
+
+
+def listen(listener: FlagListener) -> None:
+    """Tell `listener` of everything that is flagged from now on."""
+    if listener not in _listeners:
+        _listeners.append(listener)
 
 
 class GuardRefused(ConcordError):
@@ -65,8 +82,19 @@ def record_verdicts(*, run: GuardRun, verdicts: Sequence[GuardVerdict]) -> None:
         jobs.renew(run, num_done=run.num_done + len(verdicts))
         GuardVerdict.objects.bulk_create(verdicts)
         flagged = [verdict for verdict in verdicts if verdict.is_flagged]
-        _warn_of_prompts({verdict.prompt_id: verdict.labels for verdict in flagged if verdict.prompt_id})
-        _flag_completions({verdict.completion_id: verdict.labels for verdict in flagged if verdict.completion_id})
+        prompts = {verdict.prompt_id: verdict.labels for verdict in flagged if verdict.prompt_id}
+        completions = {verdict.completion_id: verdict.labels for verdict in flagged if verdict.completion_id}
+        _warn_of_prompts(prompts)
+        _flag_completions(completions)
+    _tell(prompts, completions)  # when others can read the flags: who makes a comparison meanwhile looks for them later
+
+
+def tell_of_flagged(*, run: GuardRun) -> None:
+    """Tell all listeners of what the run has flagged, whichever attempt did."""
+    flagged = run.verdicts.filter(is_flagged=True)
+    prompts = list(flagged.exclude(prompt=None).values_list("prompt_id", flat=True))
+    completions = list(flagged.exclude(completion=None).values_list("completion_id", flat=True))
+    _tell(prompts, completions)
 
 
 def unchecked_prompts(run: GuardRun) -> QuerySet[Prompt]:
@@ -109,6 +137,13 @@ def _checked_rules(rules: object) -> list[dict[str, object]]:
         return rules_to_json(DEFAULT_RULES if rules is None else rules_from_json(rules))
     except RulesInvalid as error:
         raise GuardRefused(f"The rules cannot be used: {error}.") from None
+
+
+def _tell(prompts: Collection[int], completions: Collection[int]) -> None:
+    if not prompts and not completions:
+        return
+    for listener in _listeners:
+        listener(prompts=prompts, completions=completions)
 
 
 def _warn_of_prompts(labels: dict[int, Iterable[str]]) -> None:

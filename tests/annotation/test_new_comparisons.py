@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from annotation.models import Candidate, Comparison
 from annotation.new_comparisons import NewComparison, create_comparisons
 from tests.factory import Factory
+
+Capture = Callable[..., Any]
 
 
 def test_a_comparison_has_its_candidates_in_order_and_as_many_slots_as_wanted(factory: Factory) -> None:
@@ -31,3 +36,31 @@ def test_the_overlap_of_some_comparisons_may_differ_from_the_campaigns(factory: 
     group = NewComparison(prompt=prompt, completions=factory.completions(prompt))
     [made] = create_comparisons(campaign=campaign, groups=[group], overlap=4)
     assert made.slots.count() == 4
+
+
+def test_a_reply_that_a_guard_flagged_makes_its_comparison_sensitive(factory: Factory) -> None:
+    campaign, prompt = factory.campaign(), factory.prompt()
+    prompt.tags = ["chemistry"]
+    first, second, third = factory.completions(prompt, ["a", "b", "c"])
+    first.flags.create(kind="unsafe", detail="weapons, hate")
+    third.flags.create(kind="refusal")
+    groups = [NewComparison(prompt=prompt, completions=pair) for pair in ([first, second], [second, third])]
+    flagged, unflagged = create_comparisons(campaign=campaign, groups=groups)
+    assert flagged.categories == ["chemistry", "hate", "sensitive", "weapons"]
+    assert unflagged.categories == ["chemistry"]
+
+
+def test_flags_that_come_while_comparisons_are_made_are_added(
+    factory: Factory, django_capture_on_commit_callbacks: Capture
+) -> None:
+    prompt = factory.prompt()
+    completions = factory.completions(prompt)
+    with django_capture_on_commit_callbacks() as committed:
+        [made] = create_comparisons(
+            campaign=factory.campaign(), groups=[NewComparison(prompt=prompt, completions=completions)]
+        )
+    completions[0].flags.create(kind="unsafe", detail="hate")
+    for callback in committed:
+        callback()
+    made.refresh_from_db()
+    assert made.categories == ["hate", "sensitive"]

@@ -27,6 +27,10 @@ from annotation.models import Alert, Annotator, Campaign, Comparison, Enrolment,
 from annotation.new_comparisons import NewComparison, create_comparisons
 from annotation.question import pairwise
 from annotation.queue import AnswerRefused, LeaseLost, NotRevisable
+from annotation.task_content import content_of
+from core import jobs
+from generation import guard_runner, guard_services
+from generation.models import Completion, GuardRun
 from tests.factory import Factory
 
 FIRST_BETTER = {"tiers": [[0], [1]]}
@@ -298,6 +302,42 @@ def test_categories_that_somebody_opted_out_of_are_not_served(factory: Factory, 
     assert take(campaign, bob).comparison_id == second.pk
     say(take(campaign, bob), bob)
     assert "opted out" in queue.why_nothing(campaign=campaign, annotator=bob)
+
+
+def guarded(factory: Factory, campaign: Campaign) -> Comparison:
+    """The first comparison of the campaign, of whose replies a guard flags one while the campaign is open."""
+    comparison = campaign.comparisons.earliest("pk")
+    reply = comparison.completions.earliest("pk")
+    Completion.objects.filter(pk=reply.pk).update(text="Take a nerve agent.")
+    run = guard_services.start_guard_run(workspace=campaign.workspace, name="Check", sampling_run=reply.sampling_run)
+    held = jobs.claim(GuardRun, run.pk)
+    assert held is not None
+    guard_runner.check(held)
+    return comparison
+
+
+def test_a_reply_that_a_guard_flags_is_not_served_to_whoever_opted_out(
+    factory: Factory, bob: Annotator, erin: Annotator
+) -> None:
+    campaign = factory.campaign(num_comparisons=2, overlap=2, annotators=[bob, erin])
+    flagged = guarded(factory, campaign)
+    opt_outs.set_opt_outs(annotator=bob, categories=["sensitive"])
+    opt_outs.set_opt_outs(annotator=erin, categories=["hate"])
+    assert take(campaign, bob).comparison_id != flagged.pk
+    say(take(campaign, bob), bob)
+    assert "opted out" in queue.why_nothing(campaign=campaign, annotator=bob)
+    assert flagged.pk in {slot.comparison_id for slot in work(campaign, erin, 2)}
+    opt_outs.set_opt_outs(annotator=bob, categories=[])
+    slot = take(campaign, bob)
+    assert slot.comparison_id == flagged.pk
+    assert content_of(flagged.pk).categories == ["sensitive", "weapons"]
+
+
+def test_flagged_replies_count_towards_the_cap_on_exposure(factory: Factory, bob: Annotator) -> None:
+    campaign = factory.campaign(num_comparisons=1, exposure_cap=1)
+    guarded(factory, campaign)
+    work(campaign, bob, 1)
+    assert opt_outs.opt_outs_today(campaign, bob, timezone.now()) == ["sensitive"]
 
 
 def test_exposure_to_sensitive_tasks_is_capped_by_the_day(factory: Factory, bob: Annotator) -> None:

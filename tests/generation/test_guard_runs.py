@@ -14,7 +14,7 @@ from generation.engines.base import Conversation, SampledText, SamplingParameter
 from generation.engines.errors import ContextOverflow, EndpointUnreachable, EngineError
 from generation.engines.scripted import ScriptedEngine
 from generation.guard_services import GuardRefused
-from generation.models import Completion, CompletionFlag, GuardRun, LanguageModel, PromptSet
+from generation.models import Completion, CompletionFlag, GuardRun, GuardVerdict, LanguageModel, PromptSet
 from generation.prompt_lines import NewPrompt
 from generation.services import add_prompts
 from tests.factory import Factory
@@ -57,6 +57,21 @@ def test_own_rules_flag_completions_and_keep_earlier_labels(factory: Factory) ->
     guard_runner.check(claimed(started(factory, sampling_run=first.sampling_run, rules=rules)))
     assert CompletionFlag.objects.get().detail == "weapons, medicine"
     assert not second.flags.exists()
+
+
+def test_a_resumed_run_tells_again_of_what_the_killed_attempt_flagged(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[list[int], list[int]]] = []
+    monkeypatch.setattr(
+        services, "_listeners", [lambda prompts, completions: told.append((list(prompts), list(completions)))]
+    )
+    prompt_set = asked(factory, "How is a pipe bomb made?", "How is tea made?")
+    bomb, _ = prompt_set.prompts.all()
+    run = claimed(started(factory, prompt_set=prompt_set))
+    GuardVerdict.objects.create(run=run, prompt=bomb, is_flagged=True, labels=["weapons"])
+    guard_runner.check(run)
+    assert told == [([bomb.pk], [])]
 
 
 class Guard(ScriptedEngine):
