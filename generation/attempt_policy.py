@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from generation.engines import errors
 
 # Of a prompt: replies that may come out right another time.
-_OF_PROMPTS = (errors.MalformedReply, errors.TooFewChoices, errors.DeadlinePassed, errors.ChoiceIgnored)
+_OF_PROMPTS = (
+    errors.MalformedReply,
+    errors.TooFewChoices,
+    errors.DeadlinePassed,
+    errors.ConnectionCut,
+    errors.ChoiceIgnored,
+)
 # Of a whole arm: servers that may come back.
 _OF_SERVERS = (errors.EndpointUnreachable, errors.EndpointOverloaded)
 RETRIED = frozenset(kind.__name__ for kind in (*_OF_PROMPTS, *_OF_SERVERS))

@@ -64,6 +64,10 @@ class DeadlinePassed(EngineError):
     """A reply did not come within the time that it was given."""
 
 
+class ConnectionCut(EngineError):
+    """A server took a request and broke off before its answer was there, even after retries."""
+
+
 # Nothing can be sampled.
 
 

@@ -17,6 +17,7 @@ import httpx
 from generation.engines import openai_protocol as protocol
 from generation.engines.errors import (
     AccessDenied,
+    ConnectionCut,
     ContextOverflow,
     DeadlinePassed,
     EndpointUnreachable,
@@ -109,8 +110,10 @@ class Endpoint:
         try:
             with self._client.stream(method, url, json=body, headers=headers) as response:
                 content = self._read(response, url, started + self._timeout)
+        except httpx.ReadTimeout as error:
+            raise DeadlinePassed(f"{url} sent nothing for {self._timeout:g} s; the reply was given up") from error
         except httpx.HTTPError as error:
-            raise TryAgain(EndpointUnreachable(f"no answer from {url}: {_named(error)}")) from error
+            raise TryAgain(_broken(url, error)) from error
         except httpx.InvalidURL as error:
             raise EndpointUnreachable(f"{url} is no address: {error}") from error
         latency_ms = (time.monotonic() - started) * 1000
@@ -142,6 +145,13 @@ class Endpoint:
         if retry_after is not None and retry_after <= self._retries.max_retry_after:
             self._pause.extend(retry_after)
         return TryAgain(error, retry_after=retry_after)
+
+
+def _broken(url: str, error: httpx.HTTPError) -> EngineError:
+    """Whether nobody was there, or somebody took the request and did not answer to its end."""
+    if isinstance(error, httpx.ReadError | httpx.RemoteProtocolError | httpx.DecodingError):
+        return ConnectionCut(f"no whole answer from {url}: {_named(error)}")
+    return EndpointUnreachable(f"no answer from {url}: {_named(error)}")
 
 
 def _named(error: httpx.HTTPError) -> str:

@@ -19,7 +19,9 @@ from generation.engines import openai_protocol as protocol
 from generation.engines.base import Conversation, SampledText, SamplingParameters, check_num_completions, check_seeds
 from generation.engines.errors import (
     AccessDenied,
+    ConnectionCut,
     ConversationsFailed,
+    DeadlinePassed,
     EndpointOverloaded,
     EndpointUnreachable,
     EngineError,
@@ -35,6 +37,8 @@ from generation.engines.retries import RetryPolicy
 DEFAULT_CONCURRENCY = 64  # requests in flight: vLLM reaches its throughput from about here on
 _DISCOVERY_TIMEOUT = 10.0  # seconds
 
+# So many conversations in a row that a server does not answer to their end are no fault of theirs.
+_MAX_UNANSWERED = 16
 # After these, no other conversation would fare better.
 _FATAL = (
     AccessDenied,
@@ -125,10 +129,18 @@ class OpenAIEngine:
         self, conversation: Conversation, num_completions: int, parameters: SamplingParameters, ending: _Ending
     ) -> list[SampledText]:
         try:
-            return self._all_replies(conversation, num_completions, parameters, ending.stopped)
+            replies = self._all_replies(conversation, num_completions, parameters, ending.stopped)
         except _FATAL as error:
             ending.because_of(error)
             raise
+        except (ConnectionCut, DeadlinePassed) as error:
+            ending.count_unanswered(error)
+            raise
+        except EngineError:
+            ending.count_answered()
+            raise
+        ending.count_answered()
+        return replies
 
     def _all_replies(
         self, conversation: Conversation, num_completions: int, parameters: SamplingParameters, stopped: Event
@@ -192,7 +204,21 @@ class _Ending:
     def __init__(self) -> None:
         self.stopped = Event()  # nobody waits for replies any more
         self.error: EngineError | None = None  # the first after which no other conversation would fare better
+        self._num_unanswered = 0  # conversations in a row
         self._lock = Lock()
+
+    def count_answered(self) -> None:
+        """The server answered a conversation, whatever it said."""
+        with self._lock:
+            self._num_unanswered = 0
+
+    def count_unanswered(self, error: EngineError) -> None:
+        """A server that answers nobody to the end any more counts as unreachable."""
+        with self._lock:
+            self._num_unanswered += 1
+            num_unanswered = self._num_unanswered
+        if num_unanswered >= _MAX_UNANSWERED:
+            self.because_of(EndpointUnreachable(f"{num_unanswered} requests in a row were not answered: {error}"))
 
     def because_of(self, error: EngineError) -> None:
         """Let no other request begin; only the first error counts, later ones follow from it."""

@@ -14,6 +14,7 @@ import pytest
 from generation.engines import openai_endpoint
 from generation.engines.base import SamplingParameters
 from generation.engines.errors import (
+    ConnectionCut,
     DeadlinePassed,
     EndpointOverloaded,
     EndpointUnreachable,
@@ -56,9 +57,13 @@ def raw_server(serve: Callable[[socket.socket, threading.Event], None]) -> Itera
             thread.join()
 
 
-def ask(url: str, **options: Any) -> tuple[Sampled, dict[int, EngineError]]:
+def says(body: dict[str, Any]) -> str:
+    return str(body["messages"][0]["content"])
+
+
+def ask(url: str, *, num_conversations: int = 1, **options: Any) -> tuple[Sampled, dict[int, EngineError]]:
     engine = OpenAIEngine(url, "tiny", **{"retries": AT_ONCE, **options})
-    conversations = [[{"role": "user", "content": "a"}]]
+    conversations = [[{"role": "user", "content": str(number)}] for number in range(num_conversations)]
     try:
         return drain(engine.sample(conversations, num_completions=1, parameters=SamplingParameters()))
     finally:
@@ -91,14 +96,36 @@ def test_a_connection_that_breaks_off_is_no_answer(sent: bytes) -> None:
     def break_off(connection: socket.socket, ended: threading.Event) -> None:
         connection.sendall(sent)
 
-    with raw_server(break_off) as url, pytest.raises(EndpointUnreachable, match=f"no answer from {url}"):
-        ask(url)
+    with raw_server(break_off) as url:
+        _, failures = ask(url)
+    assert isinstance(failures[0], ConnectionCut)
+    assert f"no whole answer from {url}" in str(failures[0])
 
 
 def test_a_compressed_answer_that_is_damaged_is_no_answer() -> None:
     damaged = Reply(body=gzip.compress(b"{}")[:-9] + b"123456789", headers={"Content-Encoding": "gzip"})
-    with chat_server(lambda path, body: damaged) as server, pytest.raises(EndpointUnreachable, match="DecodingError"):
-        ask(server.url)
+    with chat_server(lambda path, body: damaged) as server:
+        _, failures = ask(server.url)
+    assert isinstance(failures[0], ConnectionCut)
+    assert "DecodingError" in str(failures[0])
+
+
+def test_a_connection_cut_by_one_conversation_leaves_the_others_alone() -> None:
+    cut = Reply(body={}, claimed_length=100)
+    with chat_server(lambda path, body: cut if says(body) == "5" else echo(path, body)) as server:
+        sampled, failures = ask(server.url, num_conversations=40)
+    assert set(sampled) == set(range(40)) - {5}
+    assert isinstance(failures[5], ConnectionCut)
+
+
+def test_a_server_that_answers_nobody_to_the_end_counts_as_unreachable() -> None:
+    cut = Reply(body={}, claimed_length=100)
+    with (
+        chat_server(lambda path, body: cut) as server,
+        pytest.raises(EndpointUnreachable, match="16 requests in a row were not answered"),
+    ):
+        ask(server.url, num_conversations=40, concurrency=4)
+    assert len(server.requests) < 2 * 40
 
 
 def test_raw_control_characters_and_broken_utf8_pass_as_text() -> None:
@@ -123,7 +150,7 @@ def test_everybody_waits_when_the_server_asks_one_to() -> None:
     waits: list[float] = []
 
     def answer(path: str, body: dict[str, Any]) -> Reply:
-        order.append(body["messages"][0]["content"])
+        order.append(says(body))
         return Reply(status=429, body={}, headers={"Retry-After": "0.3"}) if len(order) == 1 else echo(path, body)
 
     with chat_server(answer) as server:
