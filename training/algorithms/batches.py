@@ -1,9 +1,6 @@
-"""The seam between token trees and networks: how a batch lies in memory is known here and nowhere else.
+"""The seam between token trees and networks: heads are applied to hidden states at completion positions only.
 
-This layout pads: each completion is a row with a copy of its prompt, filled up on the right. Attention is causal,
-so no real token sees a pad. Heads are applied to hidden states at completion positions only.
-
-R rows = C completions, T columns, N completion tokens of the whole batch, D channels, L longest completion.
+N completion tokens of the whole batch, C completions, D channels, L longest completion.
 """
 
 from __future__ import annotations
@@ -12,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
+from training.algorithms.layouts import Layout, padded_layout, tree_layout
 from training.algorithms.logps import TokenLogps, token_logps
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.tokenisation import TokenTree
@@ -23,103 +21,126 @@ from training.algorithms.tokenisation import TokenTree
 class TreeBatch:
     """Some trees, their completions in order: tree 0's first, tree 0's second, …"""
 
-    input_ids_RT: Tensor  # right-padded token ids
-    rows_N: Tensor  # row of each completion token, which is its completion's number
-    columns_N: Tensor  # column of the token before it, whose hidden state predicts it
+    trees: Sequence[TokenTree]
+    pad_id: int
+    lengths: Sequence[int]  # tokens of each completion
+    completions_N: Tensor  # the number of the completion that each token belongs to
     offsets_N: Tensor  # its place in its completion, from 0
     targets_N: Tensor  # its id
-    last_columns_C: Tensor  # column of each completion's last real token
-    num_tokens: int  # real tokens, pads not counted
 
     @property
     def num_completions(self) -> int:
         """C."""
-        return len(self.last_columns_C)
+        return len(self.lengths)
+
+    def layout(self, model: LanguageModel | RewardModel) -> Layout:
+        """The batch as this model reads it."""
+        device = self.targets_N.device
+        if model.reads_trees:
+            return tree_layout(self.trees, dtype=model.network.dtype, device=device)
+        return padded_layout(self.trees, pad_id=self.pad_id, device=device)
 
 
-def collate(trees: Sequence[TokenTree], *, pad_id: int) -> TreeBatch:
+def collate(trees: Sequence[TokenTree], *, pad_id: int, device: torch.device | str = "cpu") -> TreeBatch:
     """Lay trees out for a network. Every prompt has a token, every completion has one."""
-    rows = [(tree.prompt, completion) for tree in trees for completion in tree.completions]
-    lengths_C = torch.tensor([len(completion) for _, completion in rows])
-    starts_C = torch.tensor([len(prompt) for prompt, _ in rows])
-    input_ids_RT = torch.full((len(rows), int((starts_C + lengths_C).max())), pad_id)
-    for row, (prompt, completion) in enumerate(rows):
-        input_ids_RT[row, : len(prompt) + len(completion)] = torch.tensor([*prompt, *completion])
-    rows_N = torch.repeat_interleave(torch.arange(len(rows)), lengths_C)
-    offsets_N = torch.cat([torch.arange(len(completion)) for _, completion in rows])
-    columns_N = starts_C[rows_N] + offsets_N - 1
+    completions = [completion for tree in trees for completion in tree.completions]
+    lengths = [len(completion) for completion in completions]
+    completions_N = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
     return TreeBatch(
-        input_ids_RT=input_ids_RT,
-        rows_N=rows_N,
-        columns_N=columns_N,
-        offsets_N=offsets_N,
-        targets_N=input_ids_RT[rows_N, columns_N + 1],
-        last_columns_C=starts_C + lengths_C - 1,
-        num_tokens=int((starts_C + lengths_C).sum()),
+        trees=trees,
+        pad_id=pad_id,
+        lengths=lengths,
+        completions_N=completions_N.to(device),
+        offsets_N=torch.cat([torch.arange(length) for length in lengths]).to(device),
+        targets_N=torch.tensor([token for completion in completions for token in completion], device=device),
     )
 
 
-def hidden_states(backbone: nn.Module, batch: TreeBatch) -> Tensor:
-    """Hidden states of every position, shape (R, T, D). No mask: pads come last and attention is causal."""
-    hidden_RTD: Tensor = backbone(input_ids=batch.input_ids_RT, use_cache=False).last_hidden_state
-    return hidden_RTD
+def hidden_states(model: LanguageModel | RewardModel, layout: Layout) -> Tensor:
+    """Hidden states of every place, rows behind one another, shape (R T, D)."""
+    output = model.backbone(input_ids=layout.input_ids_RT, use_cache=False, **layout.inputs)
+    hidden_RTD: Tensor = output.last_hidden_state
+    return hidden_RTD.flatten(0, 1)
 
 
-def completion_hidden(backbone: nn.Module, batch: TreeBatch) -> Tensor:
+def completion_hidden(model: LanguageModel | RewardModel, batch: TreeBatch) -> Tensor:
     """Hidden states from which the completion tokens are predicted, shape (N, D)."""
-    return hidden_states(backbone, batch)[batch.rows_N, batch.columns_N]
+    layout = batch.layout(model)
+    return hidden_states(model, layout)[layout.before_N]
 
 
 def completion_logps(model: LanguageModel, batch: TreeBatch, *, temperature: float = 1.0) -> TokenLogps:
     """Log-probabilities of the completion tokens, nats."""
-    hidden_ND = completion_hidden(model.backbone, batch)
+    hidden_ND = completion_hidden(model, batch)
     return token_logps(hidden_ND=hidden_ND, targets_N=batch.targets_N, head=model.head, temperature=temperature)
 
 
 def completion_scores(model: RewardModel, batch: TreeBatch) -> Tensor:
     """The scalar head on each completion's last real token, found by lengths, shape (C,)."""
-    hidden_RTD = hidden_states(model.backbone, batch)
-    return model.scores(hidden_RTD[torch.arange(batch.num_completions), batch.last_columns_C])
+    layout = batch.layout(model)
+    return model.scores(hidden_states(model, layout)[layout.last_C])
 
 
 def completion_values(model: RewardModel, batch: TreeBatch) -> Tensor:
     """The scalar head before each completion token is emitted: a critic's V(s), shape (N,)."""
-    return model.scores(completion_hidden(model.backbone, batch))
+    return model.scores(completion_hidden(model, batch))
 
 
 def sum_by_completion(values_N: Tensor, batch: TreeBatch) -> Tensor:
     """Sums over each completion's tokens, shape (C,)."""
-    return values_N.new_zeros(batch.num_completions).index_add(0, batch.rows_N, values_N)
+    return values_N.new_zeros(batch.num_completions).index_add(0, batch.completions_N, values_N)
 
 
 def lay_out(values_N: Tensor, batch: TreeBatch) -> Tensor:
     """Token values as a table with a completion a row, zeros behind its end, shape (C, L)."""
-    num_columns = int(batch.offsets_N.max()) + 1
-    table_CL = values_N.new_zeros(batch.num_completions, num_columns)
-    table_CL[batch.rows_N, batch.offsets_N] = values_N
+    table_CL = values_N.new_zeros(batch.num_completions, max(batch.lengths))
+    table_CL[batch.completions_N, batch.offsets_N] = values_N
     return table_CL
 
 
 def pick_up(table_CL: Tensor, batch: TreeBatch) -> Tensor:
     """The inverse of `lay_out`, shape (N,)."""
-    return table_CL[batch.rows_N, batch.offsets_N]
+    return table_CL[batch.completions_N, batch.offsets_N]
 
 
-def cut_by_tokens(indexes: Sequence[int], lengths: Sequence[int], *, max_tokens: int) -> Iterator[list[int]]:
-    """Consecutive groups of `indexes` whose padded size stays within `max_tokens`; a longer one stands alone.
+def costs(model: LanguageModel | RewardModel, trees: Sequence[TokenTree]) -> list[int]:
+    """Tokens that this model computes for each tree."""
+    return [tree.num_tokens if model.reads_trees else tree.num_padded_tokens for tree in trees]
 
-    `lengths[i]` is the padded token count of example i. Sort `indexes` by it for little padding.
+
+def cut_by_tokens(
+    indexes: Sequence[int], lengths: Sequence[int], *, max_tokens: int, is_padded: bool = True
+) -> Iterator[list[int]]:
+    """Consecutive groups of `indexes` whose size stays within `max_tokens`; a longer one stands alone.
+
+    `lengths[i]` is the token count of example i. A padded group is as long as its longest example times its number
+    (sort `indexes` by length for little padding); a row of trees is the sum of its examples.
     """
     group: list[int] = []
-    longest = 0
+    longest = total = 0
     for index in indexes:
-        longest = max(longest, lengths[index])
-        if group and longest * (len(group) + 1) > max_tokens:
+        longest, total = max(longest, lengths[index]), total + lengths[index]
+        if group and (longest * (len(group) + 1) if is_padded else total) > max_tokens:
             yield group
-            group, longest = [], lengths[index]
+            group, longest, total = [], lengths[index], lengths[index]
         group.append(index)
     if group:
         yield group
+
+
+def micro_batches(
+    model: LanguageModel | RewardModel,
+    trees: Sequence[TokenTree],
+    *,
+    pad_id: int,
+    max_tokens: int,
+    rows: Sequence[int] | None = None,
+) -> Iterator[tuple[list[int], TreeBatch]]:
+    """The trees (of `rows`, if given) in batches of like length, each with the rows that it holds."""
+    lengths = costs(model, trees)
+    order = sorted(range(len(trees)) if rows is None else rows, key=lengths.__getitem__)
+    for group in cut_by_tokens(order, lengths, max_tokens=max_tokens, is_padded=not model.reads_trees):
+        yield group, collate([trees[i] for i in group], pad_id=pad_id)
 
 
 @dataclass(frozen=True, kw_only=True)

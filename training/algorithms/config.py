@@ -70,7 +70,7 @@ class CommonConfig:
     max_steps: int | None = None  # optimiser steps, if fewer than num_epochs gives
     max_seconds: float | None = None  # wall time after which the run ends normally with what it has
     groups_by_length: bool = True  # batches of like length: less padding, but less variety within a batch
-    micro_batch_tokens: int = 16_384  # padded tokens of one forward pass; bounds memory, never changes the loss
+    micro_batch_tokens: int = 16_384  # tokens of one forward pass; bounds memory, never changes the loss
     max_prompt_tokens: int = 256  # tokens; of a longer prompt the end is kept
     max_completion_tokens: int = 256  # tokens, stop token included; a longer reply loses its end and its stop token
     eval_every: int = 0  # steps between evaluations on held-out rows; 0 = only at the end

@@ -6,7 +6,9 @@ import json
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,6 +23,7 @@ from training.algorithms.reward import train_reward
 from training.algorithms.session import Session, Stopped
 from training.algorithms.sft import train_sft
 from training.algorithms.spec import check_data, read_spec
+from training.algorithms.tree_support import PaddedInstead
 
 ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
     "sft": train_sft,
@@ -58,7 +61,19 @@ def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
             return
         torch.set_num_threads(spec.num_threads)
         torch.manual_seed(spec.seed)
-        ALGORITHMS[spec.algorithm](session, spec.config)
+        with warnings.catch_warnings():
+            warnings.showwarning = partial(show_warning, events)
+            ALGORITHMS[spec.algorithm](session, spec.config)
+
+
+def show_warning(
+    events: EventWriter, message: Warning | str, category: type[Warning], *where: Any, **settings: Any
+) -> None:
+    """Our own warnings stand in the run's log; others go where all logging goes."""
+    if issubclass(category, PaddedInstead):
+        events.log(str(message))
+    else:
+        logging.getLogger("py.warnings").warning("%s: %s", category.__name__, message)
 
 
 def write_failure(directory: Path, failure: TrainingFailure) -> None:

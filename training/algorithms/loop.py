@@ -16,6 +16,7 @@ from training.algorithms.config import CommonConfig
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.optimiser import adamw, clipped_step, scheduled_rate
 from training.algorithms.session import Session, Trainables
+from training.algorithms.tree_support import reads_trees
 
 Measures = Mapping[str, Tensor]  # sums over the examples (or tokens) of a micro-batch, scalars
 
@@ -82,7 +83,8 @@ def train_step(
     started = time.perf_counter()
     count = objective.count(indexes)
     totals: dict[str, Tensor] = {}
-    for micro in cut_by_tokens(indexes, objective.lengths, max_tokens=config.micro_batch_tokens):
+    is_padded = not reads_trees(objective.network)
+    for micro in cut_by_tokens(indexes, objective.lengths, max_tokens=config.micro_batch_tokens, is_padded=is_padded):
         loss, measures = objective.loss(micro)
         (loss / count).backward()
         for name, total in {"loss": loss.detach(), **measures}.items():

@@ -24,6 +24,7 @@ from transformers import (
 
 from training.algorithms.config import FreshModelConfig
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.tree_support import let_read_trees, reads_trees
 
 
 class ModelInvalid(TrainingFailure):
@@ -38,6 +39,11 @@ class LanguageModel:
     """A causal language model, split where hidden states are gathered."""
 
     network: PreTrainedModel
+
+    @property
+    def reads_trees(self) -> bool:
+        """Whether it takes rows of trees; otherwise its batches are padded."""
+        return reads_trees(self.network)
 
     @property
     def backbone(self) -> nn.Module:
@@ -57,6 +63,11 @@ class RewardModel:
     """A network with a scalar head: a reward model, or the critic of PPO."""
 
     network: PreTrainedModel
+
+    @property
+    def reads_trees(self) -> bool:
+        """Whether it takes rows of trees; otherwise its batches are padded."""
+        return reads_trees(self.network)
 
     @property
     def backbone(self) -> nn.Module:
@@ -88,7 +99,8 @@ def fresh_language_model(config: FreshModelConfig, tokenizer: PreTrainedTokenize
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    return LanguageModel(network.eval())
+    let_read_trees(network.eval())
+    return LanguageModel(network)
 
 
 def load_language_model(model: str | os.PathLike[str]) -> LanguageModel:
@@ -121,7 +133,8 @@ def load(auto_class: Any, model: str | os.PathLike[str], **settings: Any) -> Pre
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
-    return cast(PreTrainedModel, network.eval())
+    let_read_trees(network.eval())
+    return cast(PreTrainedModel, network)
 
 
 def checked_reward_model(network: PreTrainedModel, model: str) -> RewardModel:

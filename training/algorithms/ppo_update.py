@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from training.algorithms.batches import TreeBatch, completion_logps, completion_values, pick_up
+from training.algorithms.batches import TreeBatch, completion_logps, completion_values, micro_batches, pick_up
 from training.algorithms.config import PPOConfig
 from training.algorithms.divergence import kl_k3
 from training.algorithms.losses import ppo_policy_loss, ppo_value_loss
 from training.algorithms.optimiser import adamw, clipped_step
-from training.algorithms.rollout import Networks, Rollout, micro_batches
+from training.algorithms.rollout import Networks, Rollout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,11 @@ class Update:
         num_tokens = sum(len(rollout.trees[row].completions[0]) for row in rows)
         totals: dict[str, float] = {}
         for group, batch in micro_batches(
-            rollout.trees, pad_id=self.networks.pad_id, max_tokens=self.config.micro_batch_tokens, rows=rows
+            self.networks.policy,
+            rollout.trees,
+            pad_id=self.networks.pad_id,
+            max_tokens=self.config.micro_batch_tokens,
+            rows=rows,
         ):
             measures = self.backward(rollout, targets, group, batch, num_tokens, trains_policy=rates["policy"] > 0)
             for name, total in measures.items():

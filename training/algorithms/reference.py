@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from training.algorithms.batches import collate, completion_logps, cut_by_tokens, sum_by_completion
+from training.algorithms.batches import completion_logps, micro_batches, sum_by_completion
 from training.algorithms.models import LanguageModel
 from training.algorithms.tokenisation import TokenTree
 
@@ -40,9 +40,7 @@ def cached_reference_logps(
 def reference_logps(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int) -> Tensor:
     """Summed log-probabilities of every tree's two completions, nats, shape (P, 2)."""
     logps_P2 = torch.zeros(len(trees), 2)
-    lengths = [tree.num_padded_tokens for tree in trees]
-    for group in cut_by_tokens(sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=max_tokens):
-        batch = collate([trees[i] for i in group], pad_id=pad_id)
+    for group, batch in micro_batches(model, trees, pad_id=pad_id, max_tokens=max_tokens):
         logps_P2[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch).view(-1, 2)
     return logps_P2
 

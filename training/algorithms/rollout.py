@@ -13,13 +13,12 @@ from torch import Tensor
 
 from training.algorithms.batches import (
     TreeBatch,
-    collate,
     completion_hidden,
     completion_logps,
     completion_scores,
     completion_values,
-    cut_by_tokens,
     lay_out,
+    micro_batches,
 )
 from training.algorithms.config import PPOConfig
 from training.algorithms.logps import token_entropy, token_logps
@@ -61,7 +60,9 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
     num_columns = max(len(tree.completions[0]) for tree in trees)
     tables = {name: torch.zeros(len(trees), num_columns) for name in ("mask", "logps", "reference", "entropy", "value")}
     scores_C = torch.zeros(len(trees))
-    for group, batch in micro_batches(trees, pad_id=networks.pad_id, max_tokens=config.micro_batch_tokens):
+    for group, batch in micro_batches(
+        networks.policy, trees, pad_id=networks.pad_id, max_tokens=config.micro_batch_tokens
+    ):
         for name, values_N in read(networks, batch, temperature=config.temperature).items():
             table = lay_out(values_N, batch)
             tables[name][group, : table.shape[1]] = table
@@ -94,7 +95,7 @@ def sample_trees(networks: Networks, prompts: Sequence[tuple[int, ...]], config:
 
 def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[str, Tensor]:
     """What policy, reference and critic say about each completion token, all of shape (N,)."""
-    hidden_ND = completion_hidden(networks.policy.backbone, batch)
+    hidden_ND = completion_hidden(networks.policy, batch)
     head = networks.policy.head
     scored = token_logps(hidden_ND=hidden_ND, targets_N=batch.targets_N, head=head, temperature=temperature)
     return {
@@ -104,13 +105,3 @@ def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[st
         "reference": completion_logps(networks.reference, batch, temperature=temperature).logps_N,
         "value": completion_values(networks.critic, batch),
     }
-
-
-def micro_batches(
-    trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int, rows: Sequence[int] | None = None
-) -> list[tuple[list[int], TreeBatch]]:
-    """The trees (of `rows`, if given) in batches of like length, each with the rows that it holds."""
-    lengths = [tree.num_padded_tokens for tree in trees]
-    order = sorted(range(len(trees)) if rows is None else rows, key=lengths.__getitem__)
-    groups = cut_by_tokens(order, lengths, max_tokens=max_tokens)
-    return [(group, collate([trees[i] for i in group], pad_id=pad_id)) for group in groups]

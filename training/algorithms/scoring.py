@@ -14,14 +14,13 @@ from torch import Tensor
 
 from training.algorithms.batches import (
     TreeBatch,
-    collate,
     completion_scores,
-    cut_by_tokens,
+    micro_batches,
     sum_by_completion,
 )
 from training.algorithms.batches import completion_logps as token_logps_of
 from training.algorithms.chat import Conversation
-from training.algorithms.models import load_language_model, load_reward_model
+from training.algorithms.models import LanguageModel, RewardModel, load_language_model, load_reward_model
 from training.algorithms.tokenisation import ChatTokeniser, load_tokenizer
 
 MICRO_BATCH_TOKENS: Final = 16_384  # padded tokens of one forward pass
@@ -33,7 +32,7 @@ def score_completions(
     """The reward model's score of each completion of the conversation beside it. Raises `TrainingFailure`."""
     model = load_reward_model(model_path)
     tokeniser = unlimited_tokeniser(model_path, model.network.config.max_position_embeddings)
-    return measured(tokeniser, conversations, completions, lambda batch: completion_scores(model, batch))
+    return measured(model, tokeniser, conversations, completions, lambda batch: completion_scores(model, batch))
 
 
 def completion_logps(
@@ -43,6 +42,7 @@ def completion_logps(
     model = load_language_model(model_path)
     tokeniser = unlimited_tokeniser(model_path, model.network.config.max_position_embeddings)
     return measured(
+        model,
         tokeniser,
         conversations,
         completions,
@@ -52,6 +52,7 @@ def completion_logps(
 
 @torch.no_grad()
 def measured(
+    model: LanguageModel | RewardModel,
     tokeniser: ChatTokeniser,
     conversations: Sequence[Conversation],
     completions: Sequence[str],
@@ -60,12 +61,9 @@ def measured(
     """`measure` of every completion, in the order given."""
     pairs = zip(conversations, completions, strict=True)
     trees = [tokeniser.tree(conversation, [completion]) for conversation, completion in pairs]
-    lengths = [tree.num_padded_tokens for tree in trees]
     values = torch.zeros(len(trees))
-    for group in cut_by_tokens(
-        sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=MICRO_BATCH_TOKENS
-    ):
-        values[group] = measure(collate([trees[i] for i in group], pad_id=tokeniser.pad_id))
+    for group, batch in micro_batches(model, trees, pad_id=tokeniser.pad_id, max_tokens=MICRO_BATCH_TOKENS):
+        values[group] = measure(batch)
     return [float(value) for value in values.tolist()]
 
 

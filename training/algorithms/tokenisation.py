@@ -54,6 +54,11 @@ class TokenTree:
     completions: tuple[tuple[int, ...], ...]
 
     @property
+    def num_tokens(self) -> int:
+        """Tokens of the prompt and of every completion: what a row of trees computes for this tree."""
+        return len(self.prompt) + sum(map(len, self.completions))
+
+    @property
     def num_padded_tokens(self) -> int:
         """Tokens that the padded layout computes for this tree."""
         return len(self.completions) * (len(self.prompt) + max(map(len, self.completions)))

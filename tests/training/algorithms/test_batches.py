@@ -72,7 +72,7 @@ def test_disturbing_one_completion_never_moves_another() -> None:
 def test_temperature_divides_the_logits() -> None:
     model, tree = language_model(), trees()[0]
     batch = collate([tree], pad_id=PAD)
-    ids = batch.input_ids_RT[:1, : len(tree.prompt) + len(tree.completions[0])]
+    ids = torch.tensor([[*tree.prompt, *tree.completions[0]]])
     expected = torch.log_softmax(model.network(input_ids=ids).logits[0, len(tree.prompt) - 1] / 0.5, dim=-1)
     found = completion_logps(model, batch, temperature=0.5).logps_N[0]
     torch.testing.assert_close(found, expected[tree.completions[0][0]])
@@ -110,7 +110,9 @@ def test_values_are_read_before_each_token(tmp_path: Path) -> None:
 def test_token_counts_are_exact() -> None:
     batch = trees()
     made = collate(batch, pad_id=PAD)
-    assert made.num_tokens == sum(len(tree.prompt) + len(c) for tree in batch for c in tree.completions)
+    assert [tree.num_tokens for tree in batch] == [
+        len(tree.prompt) + len(tree.completions[0]) + len(tree.completions[1]) for tree in batch
+    ]
     assert len(made.targets_N) == sum(len(c) for tree in batch for c in tree.completions)
 
 

@@ -8,9 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from safetensors.torch import load_file
+from transformers import MistralConfig, MistralForCausalLM
 
 from tests.training.algorithms.builders import (
     carry_out,
@@ -21,6 +23,7 @@ from tests.training.algorithms.builders import (
     saved_model,
     saved_reward_model,
     start,
+    tokenizer,
 )
 from training.algorithms.checkpoints import newest_valid
 from training.algorithms.models import load_language_model, load_reward_model
@@ -248,3 +251,14 @@ def test_a_checkpoint_that_does_not_fit_on_the_disk_ends_the_run_with_nothing_ha
         assert list(mount.iterdir()) == []
     finally:
         subprocess.run(["umount", str(mount)], check=True)
+
+
+def test_a_model_that_cannot_read_trees_trains_padded_and_the_log_says_why(tmp_path: Path) -> None:
+    sizes: dict[str, Any] = {"vocab_size": 280, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 1}
+    heads: dict[str, Any] = {"num_attention_heads": 2, "num_key_value_heads": 2, "max_position_embeddings": 64}
+    folder = tmp_path / "mistral"
+    MistralForCausalLM(MistralConfig(**sizes, **heads, sliding_window=32)).save_pretrained(folder)
+    tokenizer().save_pretrained(folder)
+    directory = order(tmp_path / "run", "dpo", {}, init_model=str(folder))
+    assert carry_out(directory) == 0
+    assert any("batches are padded" in event["message"] for event in events(directory, "log"))
