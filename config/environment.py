@@ -11,6 +11,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+MOST_CPU_SLOTS = 1024
 TRUE_WORDS = {"1", "true", "yes", "on"}
 _VARIABLE_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 FALSE_WORDS = {"0", "false", "no", "off", ""}
@@ -32,6 +33,7 @@ class Environment:
     is_debug: bool
     is_https: bool  # cookies marked secure, HSTS, redirects
     job_stale_seconds: float  # a running job without a heartbeat for this long is given to another worker
+    cpu_slots: int  # jobs that may compute at once on a machine without a GPU
     allowed_private_hosts: tuple[str, ...]  # outbound requests to private addresses, opted in by host[:port]
     endpoint_api_keys: Mapping[str, str]  # host[:port] of an endpoint → name of the variable that holds its API key
 
@@ -56,6 +58,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         is_debug=_flag(variables, "DEBUG", problems),
         is_https=_flag(variables, "HTTPS", problems),
         job_stale_seconds=_positive_number(variables, "JOB_STALE_SECONDS", 30.0, problems),
+        cpu_slots=_whole_number(variables, "CONCORD_CPU_SLOTS", 1, problems),
         allowed_private_hosts=_words(variables.get("ALLOWED_PRIVATE_HOSTS")),
         endpoint_api_keys=_api_keys(variables, problems),
     )
@@ -113,3 +116,11 @@ def _positive_number(variables: Mapping[str, str], name: str, default: float, pr
     if not 0 < number < math.inf:
         problems.append(f"{name} must be a number above 0, not {text!r}")
     return number
+
+
+def _whole_number(variables: Mapping[str, str], name: str, default: int, problems: list[str]) -> int:
+    text = variables.get(name) or str(default)
+    if not text.isdecimal() or not 0 < int(text) <= MOST_CPU_SLOTS:
+        problems.append(f"{name} must be a whole number from 1 to {MOST_CPU_SLOTS}, not {text!r}")
+        return default
+    return int(text)

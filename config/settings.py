@@ -178,6 +178,7 @@ CELERY_BEAT_SCHEDULE = {
     },
 }
 JOB_STALE_SECONDS = ENVIRONMENT.job_stale_seconds
+CPU_SLOTS = ENVIRONMENT.cpu_slots
 JOB_MAX_ATTEMPTS = 3  # a job that lost its worker this often is failed instead of tried again
 
 REST_FRAMEWORK = {

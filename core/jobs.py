@@ -22,6 +22,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from core import device_leases
 from core.errors import ConcordError, IllegalTransition
 from core.models import Job
 from core.querysets import lost, unheard
@@ -99,10 +100,18 @@ def renew(job: Job, *, num_done: int | None = None, num_total: int | None = None
 
 
 def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
-    """Show life and progress, outside transactions. Raises `StaleAttempt`, or `JobCancelled` if it should stop."""
+    """Show life and progress, outside transactions. Raises `StaleAttempt`, or `JobCancelled` if it should stop.
+
+    Raises `JobFailed` if somebody else has the job's devices.
+    """
     renew(job, num_done=num_done, num_total=num_total, log_tail=log_tail)
     if _held_by(job).filter(is_cancel_requested=True).exists():
         raise JobCancelled
+    if job.device_keys and device_leases.held_by(job).count() < len(job.device_keys):
+        raise JobFailed(
+            "The lease of its device ran out while the worker showed no life, and another job took it. Start it again.",
+            failure_kind="device-lost",
+        )
 
 
 def finish(job: Job) -> None:
@@ -206,6 +215,7 @@ def _show_life(job: Job, has_ended: threading.Event) -> None:
     try:
         while not has_ended.wait(settings.JOB_STALE_SECONDS / BEATS_PER_STALE):
             _held_by(job).update(heartbeat_at=timezone.now())
+            device_leases.renew(job)
     except DatabaseError as error:  # the runner meets the same trouble, and its own calls say what to do about it
         log.warning("%s %s could not show life: %s", job._meta.label, job.pk, error)
     finally:

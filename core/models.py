@@ -1,9 +1,11 @@
-"""The abstract job row: the durable truth about a piece of background work."""
+"""The abstract job row: the durable truth about a piece of background work. And what heavy jobs compute on."""
 
 from typing import ClassVar
 
+from django.apps import apps
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 
 class Job(models.Model):
@@ -41,6 +43,8 @@ class Job(models.Model):
     task_name: ClassVar[str]
     queue: ClassVar[str] = "light"
 
+    device_keys: tuple[str, ...] = ()  # what this attempt computes on; `core.devices` sets it
+
     class Meta:
         abstract = True
 
@@ -62,3 +66,76 @@ class Job(models.Model):
         if self.started_at is None or end is None:
             return None
         return max(0.0, (end - self.started_at).total_seconds())
+
+
+class Device(models.Model):
+    """What one job at a time computes on: a GPU, or a slot of a machine without one. The row is its lease as well.
+
+    `core.device_leases` alone moves it.
+    """
+
+    class Kind(models.TextChoices):
+        GPU = "gpu", "GPU"  # as nvidia-smi lists it
+        CPU = "cpu", "CPU slot"  # CONCORD_CPU_SLOTS of them on a machine without a GPU
+
+    key = models.CharField(max_length=200, unique=True)  # a GPU's UUID, the same in all containers; host/cpu-0
+    kind = models.CharField(max_length=3, choices=Kind.choices)
+    host = models.CharField(max_length=120)  # whose worker saw it last
+    name = models.CharField(max_length=120)  # "0: NVIDIA H100 80GB HBM3"
+    seen_at = models.DateTimeField()  # when a worker last looked for a device
+    holder_model = models.CharField(max_length=80, blank=True)  # "training.TrainingRun"; empty: free
+    holder_id = models.BigIntegerField(null=True, blank=True)
+    attempt = models.PositiveIntegerField(null=True, blank=True)  # of the job: a later one takes it at once
+    leased_at = models.DateTimeField(null=True, blank=True)
+    leased_until = models.DateTimeField(null=True, blank=True)  # moved on with the job's heartbeat
+
+    class Meta:
+        ordering = ["host", "key"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(holder_model="", holder_id=None, attempt=None, leased_at=None, leased_until=None)
+                | ~Q(holder_model="")
+                & Q(
+                    holder_id__isnull=False, attempt__isnull=False, leased_at__isnull=False, leased_until__isnull=False
+                ),
+                name="device_leased_in_full_or_free",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.host}"
+
+    @property
+    def holder(self) -> str:
+        """ "training run 12"; empty: free."""
+        return job_in_words(self.holder_model, self.holder_id)
+
+
+class DeviceWait(models.Model):
+    """A job that found no free device. One whose worker was killed counts no longer once it has expired."""
+
+    holder_model = models.CharField(max_length=80)  # "training.TrainingRun"
+    holder_id = models.BigIntegerField()
+    num_wanted = models.PositiveSmallIntegerField()
+    keys = models.JSONField()  # of the devices that would do
+    since = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["since", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["holder_model", "holder_id"], name="a_job_waits_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.holder} waits"
+
+    @property
+    def holder(self) -> str:
+        """ "training run 12" """
+        return job_in_words(self.holder_model, self.holder_id)
+
+
+def job_in_words(label: str, pk: int | None) -> str:
+    """ "training run 12" for "training.TrainingRun" and 12; empty for no job."""
+    return f"{apps.get_model(label)._meta.verbose_name} {pk}" if label else ""

@@ -6,6 +6,7 @@ from django.urls import include, path
 from frontend.views import (
     campaigns,
     datasets,
+    devices,
     evaluations,
     generation,
     home,
@@ -70,6 +71,7 @@ urlpatterns = [
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("pipelines/<int:run_id>/", pipelines.pipeline, name="pipeline"),
     path("pipelines/<int:run_id>/cancel/", pipelines.cancel_pipeline, name="cancel-pipeline"),
+    path("devices/", devices.devices, name="devices"),
     path("tokens/", tokens.tokens, name="tokens"),
     path("tokens/create/", tokens.create_token, name="create-token"),
     path("tokens/<str:digest>/revoke/", tokens.revoke_token, name="revoke-token"),

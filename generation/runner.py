@@ -70,7 +70,7 @@ def _sample_arms(
         if attempt > 1:
             _wait(run, policy.delay(attempt - 1))
         try:
-            with _engine(arms[0]) as engine:
+            with _engine(run, arms[0]) as engine:
                 for arm in arms:
                     for prompt_ids in _sample_arm(run, arm, engine, _missing(run, arm, prompts)):
                         if marking and arm is arms[-1]:
@@ -94,11 +94,11 @@ def _check_explained(run: SamplingRun, arm: SamplingArm, prompts: Sequence[Promp
 
 
 @contextmanager
-def _engine(arm: SamplingArm) -> Iterator[Engine]:
+def _engine(run: SamplingRun, arm: SamplingArm) -> Iterator[Engine]:
     """The engine for the arm's model, with a server of its own if it wants one."""
     with ExitStack() as stack:
         if arm.uses_managed_server:
-            engine = stack.enter_context(serving.managed_server(arm.model)).engine()
+            engine = stack.enter_context(serving.managed_server(arm.model, job=run)).engine()
         else:
             engine = open_engine(arm.model)
         stack.callback(engine.close)

@@ -7,15 +7,17 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from django.conf import settings
 
-from core import managed_addresses
+from core import devices, jobs, managed_addresses
 from core.errors import ConcordError
+from core.models import Job
 from core.supervisor import require_free_port
 from generation import endpoints, vllm_command, vllm_guardian
 from generation.engine_choice import served_engine
@@ -28,7 +30,13 @@ from generation.vllm_command import ServeOptions
 START_SECONDS = 900.0  # for weights to load and kernels to compile
 _HOST = "127.0.0.1"
 _LAST_LINES = 12
+_POLL_SECONDS = 0.2
+_BEAT_SECONDS = 1.0  # between two looks whether somebody wants the job to stop
 _HELLO = [{"role": "user", "content": "Hello"}]
+
+
+def _nothing() -> None:
+    """Nobody has to be told."""
 
 
 class ServerFailed(ConcordError):
@@ -58,32 +66,51 @@ class ManagedServer:
 
 
 @contextmanager
-def managed_server(model: LanguageModel, *, options: ServeOptions | None = None) -> Iterator[ManagedServer]:
+def managed_server(
+    model: LanguageModel, *, options: ServeOptions | None = None, job: Job | None = None
+) -> Iterator[ManagedServer]:
     """A server for `model` while this lasts; the outbound guard lets calls to it pass.
 
-    Raises `VllmMissing`, `ServingRefused`, `PortBusy` or `ServerFailed`.
+    For a `job` it runs on a device that the job waits for and holds, and a wish to cancel is noticed while it starts.
+    Raises `VllmMissing`, `ServingRefused`, `PortBusy` or `ServerFailed`, and what `jobs.beat` raises.
     """
     if model.source not in {LanguageModel.Source.FOLDER, LanguageModel.Source.HUB}:
         raise vllm_command.ServingRefused(f"{model} has no weights here: only folders and hub ids can be served.")
-    with serve(model.location, served_name=_served_name(model.name), options=options) as server:
-        yield server
+    served_name = _served_name(model.name)
+    with ExitStack() as stack:
+        environment = {} if job is None else stack.enter_context(devices.granted(job)).environment
+        on_wait = _nothing if job is None else partial(jobs.beat, job)
+        yield stack.enter_context(
+            serve(model.location, served_name=served_name, options=options, environment=environment, on_wait=on_wait)
+        )
 
 
 @contextmanager
-def serve(location: str, *, served_name: str, options: ServeOptions | None = None) -> Iterator[ManagedServer]:
-    """A server for the weights at `location`, a folder or hub id, under `served_name`. Raises as `managed_server`."""
+def serve(
+    location: str,
+    *,
+    served_name: str,
+    options: ServeOptions | None = None,
+    environment: Mapping[str, str] | None = None,
+    on_wait: Callable[[], object] = _nothing,
+) -> Iterator[ManagedServer]:
+    """A server for the weights at `location`, a folder or hub id, under `served_name`, with variables added.
+
+    `on_wait` is called about once a second until it is healthy; what it raises ends the server. Raises as
+    `managed_server`.
+    """
     options = options or ServeOptions(port=free_port())
     install = vllm_command.find_install(settings.VLLM_DIR)
     vllm_command.check_servable(location, is_for_cpu=install.is_for_cpu)
     require_free_port(options.port)
     command = vllm_command.server_command(install, model=location, served_name=served_name, options=options)
-    environment = vllm_command.server_environment(install, os.environ)
+    variables = {**vllm_command.server_environment(install, os.environ), **(environment or {})}
     log = settings.VAR_DIR / "log" / f"vllm-{options.port}.log"
-    with _running(command, environment, log) as process:
+    with _running(command, variables, log) as process:
         url = f"http://{_HOST}:{options.port}"
         server = ManagedServer(url=url, served_name=served_name, log=log, process=process)
         with managed_addresses.announced(settings.VAR_DIR, host=_HOST, port=options.port):
-            _wait_until_healthy(server)
+            _wait_until_healthy(server, on_wait)
             _say_hello(server)
             yield server
 
@@ -138,17 +165,21 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def _wait_until_healthy(server: ManagedServer) -> None:
+def _wait_until_healthy(server: ManagedServer, on_wait: Callable[[], object]) -> None:
     deadline = time.monotonic() + START_SECONDS
+    waited_at = 0.0
     while True:
         server.check()
+        if time.monotonic() - waited_at > _BEAT_SECONDS:
+            on_wait()
+            waited_at = time.monotonic()
         with socket.socket() as probe:  # a refused connection costs nothing; a health check would log each attempt
             is_open = probe.connect_ex((_HOST, int(server.url.rsplit(":", 1)[1]))) == 0
         if is_open and endpoints.check_health(server.url, name=server.served_name).is_up:
             return
         if time.monotonic() > deadline:
             raise _failed(server.log, f"was not healthy after {START_SECONDS:.0f} s")
-        time.sleep(0.2)
+        time.sleep(_POLL_SECONDS)
 
 
 def _say_hello(server: ManagedServer) -> None:

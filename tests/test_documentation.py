@@ -27,7 +27,7 @@ from training.algorithms.spec import Spec
 E = TypeVar("E", bound=Exception)
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
-OUR_APPS = ("accounts", "generation", "annotation", "training", "evaluation", "pipeline")
+OUR_APPS = ("core", "accounts", "generation", "annotation", "training", "evaluation", "pipeline")
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 FILE_NAME = re.compile(r"`([a-z_.]+(?:/[A-Za-z_.-]+)+/?)`")
 TOP_LEVEL = {path.name for path in ROOT.iterdir()} - {"var"}

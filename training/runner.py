@@ -21,6 +21,8 @@ from typing import IO
 import psutil
 from django.conf import settings
 
+from core import devices
+from core.devices import Grant
 from core.jobs import JobCancelled, JobFailed, StaleAttempt
 from training import recording, run_directory
 from training.algorithms.failures import is_disk_full
@@ -58,20 +60,24 @@ def _train(run: TrainingRun) -> None:
     if run.spec_sha256 != sha256:
         run.spec_sha256 = sha256
         run.save(update_fields=["spec_sha256"])
-    with _locked(run.folder) as lock, (run.folder / "process.log").open("ab") as log:
+    with (
+        _locked(run.folder) as lock,
+        (run.folder / "process.log").open("ab") as log,
+        devices.granted(run) as grant,
+    ):
         (run.folder / "failure.json").unlink(missing_ok=True)
         tail = EventTail(run.folder / "events.jsonl")
         for _ in range(1 + MAX_RESTARTS):
-            exit_code = _run_once(run, tail, lock, log)
+            exit_code = _run_once(run, tail, grant, lock, log)
             if exit_code >= 0 or (run.folder / "failure.json").exists():
                 break  # it ended by itself; a process that was killed resumes from its newest checkpoint
     if exit_code != 0:
         raise _failure(run, exit_code)
 
 
-def _run_once(run: TrainingRun, tail: EventTail, lock: IO[bytes], log: IO[bytes]) -> int:
+def _run_once(run: TrainingRun, tail: EventTail, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> int:
     """One process from start to end; returns its exit code, negative for the signal that killed it."""
-    process = _start(run.folder, lock, log)
+    process = _start(run.folder, grant, lock, log)
     try:
         return _follow(run, process, tail)
     except StaleAttempt:
@@ -82,12 +88,12 @@ def _run_once(run: TrainingRun, tail: EventTail, lock: IO[bytes], log: IO[bytes]
         raise
 
 
-def _start(folder: Path, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(folder: Path, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", MODULE, str(folder)]
     return subprocess.Popen(
         command,
         cwd=settings.BASE_DIR,
-        env=_environment(),
+        env={**_environment(), **grant.environment},
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from accounts import access
 from accounts.api.listing import by_choice, by_id, by_text
 from accounts.api.viewsets import ApiViewSet
-from core import jobs
+from core import device_leases, jobs
 from core.models import Job
 
 JOB_FIELDS = [
@@ -23,6 +23,7 @@ JOB_FIELDS = [
     "failure_kind",
     "error",
     "is_cancel_requested",
+    "waits_for",
     "created_by",
     "created_at",
     "queued_at",
@@ -40,7 +41,20 @@ class JobSerializer(serializers.ModelSerializer[Any]):
     seconds = serializers.FloatField(
         read_only=True, allow_null=True, help_text="How long it ran, or has run until its last heartbeat."
     )
+    waits_for = serializers.SerializerMethodField(
+        help_text="Of a running job that waits for a device: who holds those that would do, until when. Else empty."
+    )
     created_by = serializers.SlugRelatedField[Any](slug_field="username", read_only=True)
+
+    def get_waits_for(self, job: Any) -> str:
+        """Those of a whole list are read at once."""
+        if job.status != Job.Status.RUNNING:
+            return ""
+        context: dict[str, Any] = self.context  # type: ignore[assignment] # the one of the whole list
+        if "waits" not in context:
+            context["waits"] = {(one.holder_model, one.holder_id): one for one in device_leases.waiting()}
+        waiter = context["waits"].get((job._meta.label, job.pk))
+        return device_leases.in_words(waiter) if waiter else ""
 
 
 class JobViewSet(ApiViewSet):

@@ -18,7 +18,7 @@ from core.models import Job
 from tests.factory import Factory
 from training.models import TrainingRun
 
-OUR_APPS = ("accounts", "generation", "annotation", "training", "evaluation", "pipeline")
+OUR_APPS = ("core", "accounts", "generation", "annotation", "training", "evaluation", "pipeline")
 MODELS = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -42,6 +42,8 @@ def everything(factory: Factory) -> None:
     factory.sampling_failure()
     factory.guard_run()
     factory.revision_run()
+    factory.device()
+    factory.device_wait()
     services.issue_token(user=factory.alice())
 
 

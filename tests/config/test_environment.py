@@ -32,6 +32,7 @@ def test_what_is_given_is_taken() -> None:
             "ALLOWED_HOSTS": "concord.example.org, other.example.org",
             "HTTPS": "True",
             "JOB_STALE_SECONDS": "2.5",
+            "CONCORD_CPU_SLOTS": "4",
             "ALLOWED_PRIVATE_HOSTS": "gpu.internal:8000",
             "ENDPOINT_API_KEYS": "API.openai.com=OPENAI_API_KEY, gpu.internal:8000=GPU_KEY",
             "CONCORD_VAR_DIR": "/data",
@@ -42,6 +43,7 @@ def test_what_is_given_is_taken() -> None:
     assert environment.allowed_hosts == ("concord.example.org", "other.example.org")
     assert environment.is_https
     assert environment.job_stale_seconds == 2.5
+    assert environment.cpu_slots == 4
     assert environment.allowed_private_hosts == ("gpu.internal:8000",)
     assert environment.endpoint_api_keys == {"api.openai.com": "OPENAI_API_KEY", "gpu.internal:8000": "GPU_KEY"}
     assert environment.var_dir == Path("/data")
@@ -57,6 +59,8 @@ def test_what_is_given_is_taken() -> None:
         ("ENDPOINT_API_KEYS", "=OPENAI_API_KEY", "name a variable for each host"),
         ("SECRET_KEY", "", "at least 32 characters, it holds 0"),
         ("SECRET_KEY", "short", "at least 32 characters, it holds 5"),
+        ("CONCORD_CPU_SLOTS", "0", "a whole number from 1 to 1024"),
+        ("CONCORD_CPU_SLOTS", "1.5", "a whole number from 1 to 1024"),
         ("DEBUG", "maybe", "true or false, not 'maybe'"),
         ("HTTPS", "2", "true or false, not '2'"),
         ("JOB_STALE_SECONDS", "soon", "a number above 0, not 'soon'"),

@@ -116,6 +116,7 @@ CASES = [
     Case("get", "api-tokens", LISTED),
     Case("post", "api-tokens", "201 201 201 201 201", body=lambda w: {"username": "alice", "password": PASSWORD}),
     Case("delete", "api-token", "404 404 404 404 401", path=lambda w: {"token_id": "concord_0000000"}),
+    Case("get", "api-devices", LISTED),
     Case("get", "api-workspaces", LISTED),
     Case("get", "api-workspace", "200 200 200 404 401", path=lambda w: {"pk": w.workspace.pk}),
     Case("get", "api-prompt-sets", LISTED),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.models import Workspace
 from annotation.models import Dataset
-from core.models import Job
+from core.models import Device, DeviceWait, Job
 from evaluation.models import EvaluationResult, EvaluationRun
 from generation.models import LanguageModel
 from pipeline.models import PipelineRun, PipelineStep
@@ -126,3 +129,32 @@ class Runs(Annotation):
             reward_model = self.model(kind=LanguageModel.Kind.REWARD, workspace=workspace)
             return {**inputs, "prompt_set": self.prompt_set(workspace=workspace), "reward_model": reward_model}
         return {**inputs, "dataset": self.dataset(workspace=workspace)}
+
+    def device(self, holder: Job | None = None, **fields: Any) -> Device:
+        """A CPU slot of some host, held by `holder` if there is one."""
+        key = self._name("device")
+        lease: dict[str, Any] = (
+            {
+                "holder_model": holder._meta.label,
+                "holder_id": holder.pk,
+                "attempt": holder.attempt,
+                "leased_at": timezone.now(),
+                "leased_until": timezone.now() + timedelta(seconds=30),
+            }
+            if holder
+            else {}
+        )
+        columns = {"kind": "cpu", "host": "host", "name": "CPU slot 0", "seen_at": timezone.now(), **fields}
+        return Device.objects.create(key=key, **columns, **lease)
+
+    def device_wait(self, waiter: Job | None = None, devices: Sequence[Device] = ()) -> DeviceWait:
+        """A running job that waits for one of these."""
+        waiter = waiter or self.training_run(status="running")
+        return DeviceWait.objects.create(
+            holder_model=waiter._meta.label,
+            holder_id=waiter.pk,
+            num_wanted=1,
+            keys=[device.key for device in devices],
+            since=timezone.now(),
+            expires_at=timezone.now() + timedelta(seconds=30),
+        )

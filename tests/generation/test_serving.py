@@ -17,12 +17,14 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
-from core import urlguard
+from core import jobs, urlguard
+from core.jobs import JobCancelled
+from core.models import Device, Job
 from core.supervisor import PortBusy
 from core.urlguard import UrlRefused
 from generation import endpoints, serving, vllm_guardian
 from generation.engines.base import SamplingParameters
-from generation.models import LanguageModel
+from generation.models import LanguageModel, SamplingRun
 from generation.services import NameTaken
 from generation.serving import ManagedServer, ServerFailed
 from generation.vllm_command import ServeOptions, ServingRefused, VllmMissing
@@ -36,6 +38,8 @@ import json, os, subprocess, sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 options = dict(zip(sys.argv[1:], sys.argv[2:]))
+if os.environ.get("HF_FAKE_SLOWNESS"):
+    import time; time.sleep(600)
 if os.environ.get("HF_FAKE_FAILURE"):
     print("Traceback …"); print("ValueError: the weights are made of cheese"); sys.exit(3)
 subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
@@ -177,6 +181,41 @@ def test_only_models_with_weights_can_be_served(factory: Factory) -> None:
     model = factory.model(source="served", endpoint_url="http://127.0.0.1:1")
     with pytest.raises(ServingRefused, match="no weights here"):
         serving.managed_server(model).__enter__()
+
+
+def claimed(factory: Factory) -> Job:
+    job = jobs.claim(SamplingRun, factory.sampling_run(status="queued").pk)
+    assert job is not None
+    return job
+
+
+@pytest.mark.django_db
+def test_the_server_of_a_job_holds_a_device_while_it_lasts(fake_vllm: Path, folder: Path, factory: Factory) -> None:
+    job = claimed(factory)
+    with serving.managed_server(factory.model(location=folder), job=job):
+        assert [device.holder for device in Device.objects.exclude(holder_model="")] == [f"sampling run {job.pk}"]
+    assert not Device.objects.exclude(holder_model="").exists()
+
+
+@pytest.mark.django_db
+def test_a_wish_to_cancel_is_noticed_while_the_server_starts(
+    fake_vllm: Path, folder: Path, factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_FAKE_SLOWNESS", "1")
+    job = claimed(factory)
+    jobs.request_cancel(job)
+    before = set(psutil.Process().children(recursive=True))
+    with pytest.raises(JobCancelled):
+        serving.managed_server(factory.model(location=folder), job=job).__enter__()
+    assert gone([process for process in psutil.Process().children(recursive=True) if process not in before])
+    assert not Device.objects.exclude(holder_model="").exists()
+
+
+def test_the_server_computes_on_the_devices_that_were_granted(fake_vllm: Path, folder: Path) -> None:
+    chosen = {"CUDA_VISIBLE_DEVICES": "3"}
+    with serving.serve(str(folder), served_name="tiny", environment=chosen) as server:
+        _, program, _ = family(server.process.pid)
+        assert program.environ()["CUDA_VISIBLE_DEVICES"] == "3"
 
 
 @pytest.mark.django_db

@@ -43,6 +43,7 @@ def imports_address(factory: Factory, **query: object) -> str:
         ("application/gzip", gzip.compress(lines([pair(), pair("2 + 2?")]).encode())),
         ("application/zip", zipped(llmfao(VOTES))),
     ],
+    ids=["lines", "json", "gzip", "zip"],  # the bytes of an archive hold the time
 )
 def test_a_body_is_a_file(factory: Factory, api: Api, content_type: str, content: bytes) -> None:
     response = api(factory.alice()).post(imports_address(factory), content, content_type=content_type)
