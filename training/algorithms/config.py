@@ -17,6 +17,9 @@ from typing import Any, Final, TypeVar
 from training.algorithms.failures import TrainingFailure
 
 PAIR_LOSS_NAMES: Final = ("sigmoid", "ipo", "hinge")  # the keys of losses.PAIR_LOSSES, known here without torch
+TIE_MODEL_NAMES: Final = ("none", "rao_kupper", "davidson")  # the keys of reward_losses.OUTCOME_MODELS
+RANKING_LOSS_NAMES: Final = ("pairs", "plackett_luce")
+GUARD_NAMES: Final = ("off", "alert", "stop")
 
 
 class InvalidConfiguration(TrainingFailure):
@@ -65,7 +68,7 @@ class CommonConfig:
     final_learning_rate: float = 0.1  # fraction of the peak at the last step, reached by linear decay
     weight_decay: float = 0.0  # AdamW's, on matrices only
     max_grad_norm: float = 1.0  # L2 norm at which the gradient is clipped
-    batch_size: int = 32  # examples (SFT), pairs (reward, DPO) or prompts (PPO) per optimiser step
+    batch_size: int = 32  # pairs, rankings, labelled replies, demonstrations (SFT) or prompts (PPO) per optimiser step
     num_epochs: int = 1  # passes over the training rows
     max_steps: int | None = None  # optimiser steps, if fewer than num_epochs gives
     max_seconds: float | None = None  # wall time after which the run ends normally with what it has
@@ -113,17 +116,44 @@ class SFTConfig(CommonConfig):
             require(self.eval_every > 0, "stop_at_exact needs eval_every above 0: it is checked at evaluations.")
 
 
+def require_one_of(name: str, value: str, names: tuple[str, ...]) -> None:
+    """Raise unless `value` is one of `names`."""
+    require(value in names, f"{name} must be one of {', '.join(names)}, got {value!r}.")
+
+
+def require_noise(label_smoothing: float, *, soft_labels: bool = False) -> None:
+    """Raise unless 0 <= label_smoothing < ½, and unless it is 0 where labels are soft."""
+    require(0 <= label_smoothing < 0.5, f"label_smoothing must lie in [0, 0.5), got {label_smoothing}.")
+    require(
+        not (soft_labels and label_smoothing),
+        "soft_labels and label_smoothing both say how sure a label is: leave one of them out.",
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class RewardConfig(CommonConfig):
-    """Bradley–Terry reward model: a scalar head on the last real token."""
+    """A reward model on pairs or on rankings: a scalar head on the last real token."""
 
     label_smoothing: float = 0.0  # probability that a judgment has its sides swapped
+    soft_labels: bool = False  # pairs: the target is the dataset's p_chosen instead of 1
+    margin: float = 0.0  # pairs: score that the winner shall lead by, for each step of a judgment's strength
     centring: float = 0.0  # weight of (r_chosen + r_rejected)², which keeps scores near 0
+    ties: str = "none"  # model of ties, a name of TIE_MODEL_NAMES; with none, ties teach nothing
+    tie_rate: float = 0.25  # probability that two completions of equal score tie, if ties are modelled
+    ranking_loss: str = "pairs"  # rankings: mean over their pairs, or plackett_luce
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(0 <= self.label_smoothing < 0.5, f"label_smoothing must lie in [0, 0.5), got {self.label_smoothing}.")
-        require(self.centring >= 0, f"centring may not be negative, got {self.centring}.")
+        require_noise(self.label_smoothing, soft_labels=self.soft_labels)
+        for name in ("centring", "margin"):
+            require(getattr(self, name) >= 0, f"{name} may not be negative, got {getattr(self, name)}.")
+        require_one_of("ties", self.ties, TIE_MODEL_NAMES)
+        require(0 < self.tie_rate < 1, f"tie_rate must lie between 0 and 1, got {self.tie_rate}.")
+        require_one_of("ranking_loss", self.ranking_loss, RANKING_LOSS_NAMES)
+        if self.ranking_loss == "plackett_luce":
+            for name, default in {"label_smoothing": 0, "soft_labels": 0, "margin": 0, "ties": "none"}.items():
+                advice = "Leave it out, or set ranking_loss to pairs."
+                require(getattr(self, name) == default, f"{name} has no meaning for plackett_luce. {advice}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,14 +163,76 @@ class DPOConfig(CommonConfig):
     learning_rate: float = 5e-5  # peak of AdamW's step
     loss: str = "sigmoid"  # a name of PAIR_LOSS_NAMES
     beta: float = 0.1  # inverse temperature of the implicit reward, per nat of log-ratio
-    label_smoothing: float = 0.0  # conservative DPO: probability that a judgment has its sides swapped
+    label_smoothing: float = (
+        0.0  # probability that a judgment has its sides swapped; conservative DPO hedges against it
+    )
+    robust: bool = False  # see through the noise that label_smoothing names, without bias, instead of hedging
+    soft_labels: bool = False  # the target is the dataset's p_chosen instead of 1
+    length_normalised: bool | None = None  # log-ratios per token, not per completion; null = for ipo alone
 
     def __post_init__(self) -> None:
         super().__post_init__()
         require(self.beta > 0, f"beta must be positive, got {self.beta}.")
-        require(0 <= self.label_smoothing < 0.5, f"label_smoothing must lie in [0, 0.5), got {self.label_smoothing}.")
-        names = ", ".join(PAIR_LOSS_NAMES)
-        require(self.loss in PAIR_LOSS_NAMES, f"loss must be one of {names}, got {self.loss!r}.")
+        require_noise(self.label_smoothing, soft_labels=self.soft_labels)
+        require_one_of("loss", self.loss, PAIR_LOSS_NAMES)
+        require(
+            not self.robust or self.label_smoothing > 0,
+            "robust needs label_smoothing above 0: the share of swapped labels that it sees through.",
+        )
+
+    @property
+    def is_per_token(self) -> bool:
+        """Whether log-ratios are averaged over a completion's tokens; IPO's usually are, the others' summed."""
+        return self.loss == "ipo" if self.length_normalised is None else self.length_normalised
+
+
+@dataclass(frozen=True, kw_only=True)
+class KTOConfig(CommonConfig):
+    """Kahneman–Tversky optimisation: single replies labelled desirable or not, against the frozen initial model."""
+
+    learning_rate: float = 5e-5  # peak of AdamW's step
+    beta: float = 0.1  # inverse temperature of the implicit reward, per nat of log-ratio
+    desirable_weight: float = 1.0  # of the losses of desirable replies
+    undesirable_weight: float = 1.0  # of the losses of undesirable ones
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.beta > 0, f"beta must be positive, got {self.beta}.")
+        for name in ("desirable_weight", "undesirable_weight"):
+            require(getattr(self, name) >= 0, f"{name} may not be negative, got {getattr(self, name)}.")
+        require(
+            self.desirable_weight + self.undesirable_weight > 0,
+            "desirable_weight and undesirable_weight are both 0: nothing would be learnt.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ORPOConfig(CommonConfig):
+    """Odds-ratio preference optimisation: the likelihood of the chosen reply and an odds ratio; no reference."""
+
+    learning_rate: float = 5e-5  # peak of AdamW's step
+    odds_weight: float = 0.1  # lambda of the odds-ratio term, against a likelihood per token of weight 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.odds_weight > 0, f"odds_weight must be positive, got {self.odds_weight}; for 0 there is sft.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SimPOConfig(CommonConfig):
+    """Simple preference optimisation: mean log-probabilities and a target margin; no reference."""
+
+    learning_rate: float = 5e-5  # peak of AdamW's step
+    beta: float = 2.0  # reward per nat of mean log-probability
+    target_margin: float = 1.0  # gamma: reward by which the chosen reply shall lead
+    label_smoothing: float = 0.0  # probability that a judgment has its sides swapped
+    soft_labels: bool = False  # the target is the dataset's p_chosen instead of 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.beta > 0, f"beta must be positive, got {self.beta}.")
+        require(self.target_margin >= 0, f"target_margin may not be negative, got {self.target_margin}.")
+        require_noise(self.label_smoothing, soft_labels=self.soft_labels)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,11 +258,13 @@ class PPOConfig(CommonConfig):
     score_clip: float = 10.0  # normalised scores are cut at ± this
     missing_stop_penalty: float = 1.0  # taken from the normalised score of a reply cut off by its length
     max_update_kl: float = 0.05  # nats per token between rollout and update; ×1.5 ends the update early
+    importance_cap: float = 2.0  # most that a token of a rollout sampled by another engine weighs
+    guards: str = "alert"  # what signs of a run gone wrong lead to: off, alert (a line in the log) or stop
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("critic_learning_rate", "num_minibatches", "num_ppo_epochs", "temperature", "kl_horizon",
-                     "max_kl", "ratio_clip", "value_clip", "score_clip", "max_update_kl"):  # fmt: skip
+        for name in ("critic_learning_rate", "num_minibatches", "num_ppo_epochs", "temperature", "kl_horizon", "max_kl",
+                     "ratio_clip", "value_clip", "score_clip", "max_update_kl", "importance_cap"):  # fmt: skip
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")
         for name in ("beta", "num_critic_warmup", "missing_stop_penalty"):
             require(getattr(self, name) >= 0, f"{name} may not be negative, got {getattr(self, name)}.")
@@ -178,14 +272,27 @@ class PPOConfig(CommonConfig):
         require_fraction("gae_lambda", self.gae_lambda)
         require(self.kl_target is None or self.kl_target > 0, f"kl_target must be positive, got {self.kl_target}.")
         require(
+            self.kl_target is None or self.beta > 0,
+            "kl_target adapts beta by factors, and beta is 0: set beta above 0, or leave kl_target out.",
+        )
+        require_one_of("guards", self.guards, GUARD_NAMES)
+        require(
             self.num_minibatches <= self.batch_size,
             f"num_minibatches ({self.num_minibatches}) may not exceed batch_size ({self.batch_size}).",
         )
 
 
 Fields = TypeVar("Fields")
-Config = SFTConfig | RewardConfig | DPOConfig | PPOConfig
-CONFIGS: Final[dict[str, type[Config]]] = {"sft": SFTConfig, "reward": RewardConfig, "dpo": DPOConfig, "ppo": PPOConfig}
+Config = SFTConfig | RewardConfig | DPOConfig | KTOConfig | ORPOConfig | SimPOConfig | PPOConfig
+CONFIGS: Final[dict[str, type[Config]]] = {
+    "sft": SFTConfig,
+    "reward": RewardConfig,
+    "dpo": DPOConfig,
+    "kto": KTOConfig,
+    "orpo": ORPOConfig,
+    "simpo": SimPOConfig,
+    "ppo": PPOConfig,
+}
 
 
 def parse_config(algorithm: str, fields: Mapping[str, Any]) -> Config:

@@ -18,10 +18,13 @@ from transformers.utils import logging as transformers_logging
 from training.algorithms.dpo import train_dpo
 from training.algorithms.events import EventWriter
 from training.algorithms.failures import TrainingFailure, failure_from
+from training.algorithms.kto import train_kto
+from training.algorithms.orpo import train_orpo
 from training.algorithms.ppo import train_ppo
 from training.algorithms.reward import train_reward
 from training.algorithms.session import Session, Stopped
 from training.algorithms.sft import train_sft
+from training.algorithms.simpo import train_simpo
 from training.algorithms.spec import check_data, read_spec
 from training.algorithms.tree_support import PaddedInstead
 
@@ -29,6 +32,9 @@ ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
     "sft": train_sft,
     "reward": train_reward,
     "dpo": train_dpo,
+    "kto": train_kto,
+    "orpo": train_orpo,
+    "simpo": train_simpo,
     "ppo": train_ppo,
 }
 FINISHED: Final = 0

@@ -1,56 +1,52 @@
-"""Reward models: Bradley–Terry on a scalar head at the last real token.
+"""Reward models on pairs or on rankings: a scalar head at the last real token.
 
-P pairs, C = 2 P completions.
+A ranking is one tree of K completions, a pair a tree of two; the K(K-1)/2 pairs of a tree cost K passes.
+C completions of a micro-batch, P judged pairs of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 import torch
 from torch import Tensor
 
 from training.algorithms.batches import collate, completion_scores
 from training.algorithms.config import RewardConfig
-from training.algorithms.examples import read_pairs
+from training.algorithms.judged_trees import JudgedTree, read_judged_trees
 from training.algorithms.loop import Measures, Objective, fit
-from training.algorithms.losses import bradley_terry_loss
 from training.algorithms.models import RewardModel, reward_model_from
-from training.algorithms.pairs import as_tree, chosen_and_rejected, evaluate_pairs, is_right
+from training.algorithms.pairs import evaluate_pairs, is_right
+from training.algorithms.reward_losses import OUTCOME_MODELS, bradley_terry_loss, plackett_luce_loss
 from training.algorithms.session import Session
 from training.algorithms.start import chat_tokeniser, check_context, initial_model, report_truncation
-from training.algorithms.tokenisation import TokenTree
 
 
 def train_reward(session: Session, config: RewardConfig) -> None:
     """Run an order of algorithm reward."""
-    data = read_pairs(session.data)
     start = initial_model(session)
     tokeniser = chat_tokeniser(start, config)
     model = reward_model_from(start, pad_id=tokeniser.pad_id)
     check_context(model.network, config)
-    trees = [as_tree(pair, tokeniser) for pair in data.train]
-    held_out = [as_tree(pair, tokeniser) for pair in data.held_out[: config.eval_examples]]
+    train, held_out = read_judged_trees(session, config, tokeniser)
     report_truncation(session, tokeniser)
-    weights, held_out_weights = ([pair.weight for pair in split] for split in data)
 
     def loss(indexes: Sequence[int]) -> tuple[Tensor, Measures]:
-        weights_P = torch.tensor([weights[i] for i in indexes])
-        return reward_step(model, [trees[i] for i in indexes], weights_P, config, pad_id=tokeniser.pad_id)
+        return reward_step(model, [train[i] for i in indexes], config, pad_id=tokeniser.pad_id)
 
     def held_out_loss(indexes: Sequence[int]) -> tuple[Tensor, Measures]:
-        weights_P = torch.tensor([held_out_weights[i] for i in indexes])
-        return reward_step(model, [held_out[i] for i in indexes], weights_P, config, pad_id=tokeniser.pad_id)
+        return reward_step(model, [held_out[i] for i in indexes], config, pad_id=tokeniser.pad_id)
 
     def evaluate(step: int) -> dict[str, float]:
         del step
-        lengths = [tree.num_padded_tokens for tree in held_out]
+        lengths = [item.tree.num_padded_tokens for item in held_out]
         return evaluate_pairs(held_out_loss, lengths, max_tokens=config.micro_batch_tokens)
 
     objective = Objective(
         network=model.network,
         tokenizer=tokeniser.tokenizer,
-        lengths=[tree.num_padded_tokens for tree in trees],
+        lengths=[item.tree.num_padded_tokens for item in train],
         count=lambda indexes: float(len(indexes)),
         loss=loss,
         evaluate=evaluate,
@@ -59,22 +55,53 @@ def train_reward(session: Session, config: RewardConfig) -> None:
 
 
 def reward_step(
-    model: RewardModel, trees: Sequence[TokenTree], weights_P: Tensor, config: RewardConfig, *, pad_id: int
+    model: RewardModel, items: Sequence[JudgedTree], config: RewardConfig, *, pad_id: int
 ) -> tuple[Tensor, Measures]:
-    """Summed loss of a micro-batch of pairs, and sums of what the curves show."""
-    scores_C = completion_scores(model, collate(trees, pad_id=pad_id))
-    chosen_P, rejected_P = chosen_and_rejected(scores_C)
-    losses_P = bradley_terry_loss(
-        chosen_scores_P=chosen_P,
-        rejected_scores_P=rejected_P,
-        weights_P=weights_P,
-        label_smoothing=config.label_smoothing,
-        centring=config.centring,
-    )
-    chosen_P, rejected_P = chosen_P.detach(), rejected_P.detach()
-    return losses_P.sum(), {
-        "accuracy": is_right(chosen_P - rejected_P).sum(),
-        "margin": (chosen_P - rejected_P).sum(),
-        "chosen_score": chosen_P.sum(),
-        "rejected_score": rejected_P.sum(),
+    """Summed loss of a micro-batch of prompts, and sums of what the curves show, in which each prompt counts as one."""
+    scores_C = completion_scores(model, collate([item.tree for item in items], pad_id=pad_id))
+    starts = first_completions(items)
+    placed = [(start, pair) for start, item in zip(starts, items, strict=True) for pair in item.pairs]
+    chosen_P = scores_C[[start + pair.chosen for start, pair in placed]]
+    rejected_P = scores_C[[start + pair.rejected for start, pair in placed]]
+
+    def column(name: str) -> Tensor:
+        return torch.tensor([getattr(pair, name) for _, pair in placed], device=scores_C.device)
+
+    if config.ranking_loss == "plackett_luce":
+        loss = summed_plackett_luce(scores_C, items, centring=config.centring)
+    else:
+        loss = bradley_terry_loss(
+            chosen_scores_P=chosen_P,
+            rejected_scores_P=rejected_P,
+            weights_P=column("weight"),
+            p_chosen_P=column("p_chosen"),
+            p_tied_P=column("p_tied"),
+            margins_P=column("margin"),
+            label_smoothing=config.label_smoothing,
+            centring=config.centring,
+            outcomes=OUTCOME_MODELS[config.ties],
+            tie_rate=config.tie_rate,
+        ).sum()
+    chosen_P, rejected_P, shares_P = chosen_P.detach(), rejected_P.detach(), column("share")
+    return loss, {
+        "accuracy": (shares_P * is_right(chosen_P - rejected_P)).sum(),
+        "margin": (shares_P * (chosen_P - rejected_P)).sum(),
+        "chosen_score": (shares_P * chosen_P).sum(),
+        "rejected_score": (shares_P * rejected_P).sum(),
     }
+
+
+def first_completions(items: Sequence[JudgedTree]) -> list[int]:
+    """The number of each prompt's first completion among the C of a micro-batch."""
+    return [0, *accumulate(len(item.tree.completions) for item in items)][:-1]
+
+
+def summed_plackett_luce(scores_C: Tensor, items: Sequence[JudgedTree], *, centring: float) -> Tensor:
+    """Plackett–Luce over all rankings of a micro-batch, a scalar; centring is that of pairs, c (2 mean r)²."""
+    parts = scores_C.split([len(item.tree.completions) for item in items])
+    losses = [
+        item.weight
+        * (plackett_luce_loss(scores_K=scores_K, tiers=item.tiers) + centring * (2 * scores_K.mean()).square())
+        for item, scores_K in zip(items, parts, strict=True)
+    ]
+    return torch.stack(losses).sum()

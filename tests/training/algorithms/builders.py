@@ -93,10 +93,26 @@ def rows(algorithm: str, num_rows: int = 16) -> list[dict[str, Any]]:
         }
         if algorithm == "sft":
             row["completion"] = word
-        if algorithm in ("reward", "dpo"):
+        if algorithm in ("reward", "dpo", "orpo", "simpo"):
             row |= {"chosen": word, "rejected": other, "weight": 1.0, "group_id": str(number)}
+        if algorithm == "kto":
+            row |= {"completion": word, "label": number % 3 != 0, "weight": 1.0, "group_id": str(number)}
         made.append(row)
     return made
+
+
+def ranking_rows(num_rows: int = 16) -> list[dict[str, Any]]:
+    """Rows of data.parquet with three replies each, every other one with a tie."""
+    return [
+        {
+            **row,
+            "completions": [WORDS[number % 8], f"{WORDS[(number + 1) % 8]} owl", WORDS[(number + 2) % 8]],
+            "tiers": [[2], [0, 1]] if number % 2 else [[1], [2], [0]],
+            "weight": 1.0,
+            "group_id": str(number),
+        }
+        for number, row in enumerate(rows("ppo", num_rows))
+    ]
 
 
 def order(

@@ -38,7 +38,28 @@ def test_defaults_survive_json(algorithm: str) -> None:
         ("sft", {"fresh": {"vocab_size": 10}}, "fresh.vocab_size must be at least 270"),
         ("ppo", {"num_minibatches": 9, "batch_size": 8}, r"num_minibatches \(9\) may not exceed batch_size \(8\)"),
         ("ppo", {"gamma": 1.5}, "gamma must lie between 0 and 1"),
-        ("grpo", {}, "algorithm must be one of sft, reward, dpo, ppo, got 'grpo'"),
+        ("reward", {"ties": "guess"}, "ties must be one of none, rao_kupper, davidson, got 'guess'"),
+        ("reward", {"tie_rate": 1.0}, "tie_rate must lie between 0 and 1"),
+        ("reward", {"margin": -1.0}, "margin may not be negative"),
+        (
+            "reward",
+            {"soft_labels": True, "label_smoothing": 0.1},
+            "both say how sure a label is: leave one of them out",
+        ),
+        ("reward", {"ranking_loss": "list"}, "ranking_loss must be one of pairs, plackett_luce"),
+        ("reward", {"ranking_loss": "plackett_luce", "ties": "davidson"}, "ties has no meaning for plackett_luce"),
+        ("reward", {"ranking_loss": "plackett_luce", "margin": 1.0}, "or set ranking_loss to pairs"),
+        ("dpo", {"robust": True}, "robust needs label_smoothing above 0"),
+        ("dpo", {"soft_labels": True, "label_smoothing": 0.1}, "leave one of them out"),
+        ("kto", {"desirable_weight": -1.0}, "desirable_weight may not be negative"),
+        ("kto", {"desirable_weight": 0, "undesirable_weight": 0}, "nothing would be learnt"),
+        ("kto", {"beta": 0}, "beta must be positive"),
+        ("orpo", {"odds_weight": 0}, "odds_weight must be positive, got 0.0; for 0 there is sft"),
+        ("simpo", {"target_margin": -0.1}, "target_margin may not be negative"),
+        ("simpo", {"beta": -1}, "beta must be positive"),
+        ("ppo", {"kl_target": 6.0, "beta": 0}, "set beta above 0, or leave kl_target out"),
+        ("ppo", {"guards": "shout"}, "guards must be one of off, alert, stop"),
+        ("grpo", {}, "algorithm must be one of sft, reward, dpo, kto, orpo, simpo, ppo, got 'grpo'"),
     ],
 )
 def test_a_wrong_setting_is_named(algorithm: str, fields: dict[str, object], message: str) -> None:
@@ -58,6 +79,13 @@ def test_a_nested_configuration_is_a_dataclass_again() -> None:
     config = parse_config("sft", {"fresh": {"num_layers": 3}})
     assert isinstance(config, SFTConfig)
     assert config.fresh.num_layers == 3
+
+
+def test_ipo_averages_over_the_length_unless_it_is_told_to_sum_and_the_others_sum_unless_told_to_average() -> None:
+    assert DPOConfig(loss="ipo").is_per_token
+    assert not DPOConfig(loss="ipo", length_normalised=False).is_per_token
+    assert not DPOConfig().is_per_token
+    assert DPOConfig(length_normalised=True).is_per_token
 
 
 def test_every_preset_fits_its_fresh_models_context() -> None:
