@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -16,10 +15,11 @@ from typing import Any
 from django.db import transaction
 
 from annotation import judging
+from annotation.call_logs import Asked, CallLog
 from annotation.judging import Outcome, Refused, TextReply, Truncated, Unparsed, Verdict
 from annotation.judging.calls import ReplyToken
 from annotation.judging.canonical import content_hash
-from annotation.models import JudgeCall, JudgeVersion, JudgingRun
+from annotation.models import JudgeCall, JudgeVersion
 from core import jobs
 from core.jobs import JobFailed
 from generation.engine_choice import open_engine
@@ -37,20 +37,11 @@ OUTCOMES = {Verdict: "verdict", Unparsed: "unparsed", Refused: "refused", Trunca
 MILLION = Decimal(1_000_000)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Asked:
-    """One planned call, and what it is about."""
-
-    comparison: int | None
-    purpose: str
-    call: judging.JudgeCall
-
-
 class Asker:
-    """Asks one version of a judge within one run."""
+    """Asks one version of a judge within one job."""
 
-    def __init__(self, run: JudgingRun, version: JudgeVersion, engine: Engine) -> None:
-        self._run, self._version, self._engine = run, version, engine
+    def __init__(self, calls: CallLog, version: JudgeVersion, engine: Engine) -> None:
+        self._log, self._version, self._engine = calls, version, engine
         self._revision = newest_revision(version)
         self._holds_to_schemas = self._holds_to_choices = True
 
@@ -63,42 +54,46 @@ class Asker:
         missing = [place for place in range(len(asked)) if place not in found]
         firsts = {asked[place].call.key: place for place in reversed(missing)}  # the same request is made once
         for rows in self._batches(asked, sorted(firsts.values())):
-            self._commit([row for _, row in rows])
+            self._commit([(asked[place], row) for place, row in rows])
             found |= dict(rows)
             on_batch()
         found |= self._from_cache([asked[place] for place in missing], missing)
         rest = [place for place in missing if place not in found]  # their first one was no verdict: ask each for itself
         for rows in self._batches(asked, rest):
-            self._commit([row for _, row in rows])
+            self._commit([(asked[place], row) for place, row in rows])
             found |= dict(rows)
             on_batch()
         return [found[place] for place in range(len(asked))]
 
     def _from_cache(self, asked: Sequence[Asked], places: Sequence[int] | None = None) -> dict[int, JudgeCall]:
-        """place → the row of a call whose very request was understood before, in this run or an earlier one."""
+        """place → the row of a call whose very request was understood before, by this job or an earlier one."""
         numbers = list(range(len(asked))) if places is None else list(places)
         keys = {number: self._key(one.call, self._revision) for number, one in zip(numbers, asked, strict=True)}
         rows = JudgeCall.objects.filter(
             key__in=set(keys.values()),
             outcome=JudgeCall.Outcome.VERDICT,
-            run__campaign__workspace=self._run.campaign.workspace_id,
+            version__judge__workspace=self._version.judge.workspace_id,
         )
-        known: dict[str, JudgeCall] = {}
-        own: dict[tuple[object, ...], JudgeCall] = {}
-        for row in rows.order_by("pk"):
-            known.setdefault(row.key, row)
-            if row.run_id == self._run.pk:
-                own[row.key, row.comparison_id, row.purpose, *_place(judging.JudgeCall.from_json(row.call))] = row
+        known = list(rows.order_by("-pk"))
+        oldest = {row.key: row for row in known}
+        owners = self._log.owners(known)
+        own: dict[tuple[object, ...], JudgeCall] = {
+            (row.key, *owners[row.pk], *_place(judging.JudgeCall.from_json(row.call))): row
+            for row in reversed(known)
+            if row.pk in owners
+        }
         found: dict[int, JudgeCall] = {}
         copies: dict[int, JudgeCall] = {}
         for number, one in zip(numbers, asked, strict=True):
             mine = own.get((keys[number], one.comparison, one.purpose, *_place(one.call)))
             if mine is not None:
                 found[number] = mine
-            elif keys[number] in known:
-                copies[number] = self._copy(known[keys[number]], one)
+            elif keys[number] in oldest:
+                copies[number] = self._copy(oldest[keys[number]], one)
         if copies:
-            self._commit(list(copies.values()))
+            self._commit(
+                [(one, copies[number]) for number, one in zip(numbers, asked, strict=True) if number in copies]
+            )
         return found | copies
 
     def _copy(self, row: JudgeCall, one: Asked) -> JudgeCall:
@@ -210,10 +205,8 @@ class Asker:
 
     def _columns(self, one: Asked) -> dict[str, Any]:
         return {
-            "run": self._run,
+            **self._log.columns(one),
             "version": self._version,
-            "comparison_id": one.comparison,
-            "purpose": one.purpose,
             "call": one.call.to_json(),
             "seed": one.call.seed,
             "display_order": list(one.call.display_order),
@@ -225,11 +218,11 @@ class Asker:
         name = f"{model.endpoint_url} {model.location}"
         return judging.cache_key(call, model=name, model_revision=revision[:300], adapter=self._version.adapter)
 
-    def _commit(self, rows: Sequence[JudgeCall]) -> None:
+    def _commit(self, given: Sequence[tuple[Asked, JudgeCall]]) -> None:
         with transaction.atomic():
-            jobs.renew(self._run)
-            JudgeCall.objects.bulk_create(rows)
-        jobs.beat(self._run)
+            jobs.renew(self._log.job)
+            self._log.store(given)
+        jobs.beat(self._log.job)
 
 
 @contextmanager

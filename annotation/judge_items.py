@@ -16,7 +16,7 @@ from annotation.queue import question_of
 class Work:
     """One comparison that a judge is to judge, and the slot that it answers, if any."""
 
-    comparison: int | None  # None: an attack of the injection test
+    comparison: int | None  # or the pair of an evaluation; None: an attack of the injection test
     item: Item
     purpose: str = Slot.Purpose.MAIN
     question_version: int = 1

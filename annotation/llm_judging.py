@@ -11,7 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from annotation import answers, judge_routing, judging, queue, rationales
-from annotation.judge_calls import Asked, Asker, opened, outcome_of
+from annotation.call_logs import Asked, CampaignLog
+from annotation.judge_calls import Asker, opened, outcome_of
 from annotation.judge_items import Work, work_on_comparisons, work_on_slots
 from annotation.judges import spec_of
 from annotation.judging import CannotJudge, Judged, JudgeSpec, Outcome, Verdict, injection
@@ -30,7 +31,7 @@ def answer_slots(run: JudgingRun, version: JudgeVersion) -> None:
     num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
     jobs.beat(run, num_done=0, num_total=num_open)
     with opened(version) as engine:
-        asker = Asker(run, version, engine)
+        asker = Asker(CampaignLog(run), version, engine)
         while slots := _claimed(run):
             work = work_on_slots(slots)
             judged = judge_all(asker, spec_of(version), work, on_batch=lambda held=slots: _renew(run, held))
@@ -47,7 +48,7 @@ def calibrate(run: JudgingRun, version: JudgeVersion) -> None:
     missing = [one for one in work if one.comparison not in done]
     jobs.beat(run, num_done=len(done), num_total=len(work))
     with opened(version) as engine:
-        asker = Asker(run, version, engine)
+        asker = Asker(CampaignLog(run), version, engine)
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
             judged = judge_all(asker, spec_of(version), chunk)
@@ -67,7 +68,9 @@ def attack(run: JudgingRun, version: JudgeVersion) -> None:
     jobs.beat(run, num_done=0, num_total=len(items))
     with opened(version) as engine:
         judged = judge_all(
-            Asker(run, version, engine), spec_of(version), [Work(comparison=None, item=item) for item in items]
+            Asker(CampaignLog(run), version, engine),
+            spec_of(version),
+            [Work(comparison=None, item=item) for item in items],
         )
     by_control = dict(zip(controls, judged, strict=False))
     results = [

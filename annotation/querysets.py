@@ -58,9 +58,9 @@ class JudgeVersionQuerySet(VisibleMixin):
 
 
 class JudgeCallQuerySet(VisibleMixin):
-    """Reads of judges' calls."""
+    """Reads of judges' calls, in campaigns and in evaluations."""
 
-    workspace_path = "run__campaign__workspace"
+    workspace_path = "version__judge__workspace"
 
 
 class JudgeVerdictQuerySet(VisibleMixin):

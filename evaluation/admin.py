@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin import JobAdmin, RecordAdmin, RecordInline
-from evaluation.models import EvaluationResult, EvaluationRun
+from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair, PairCall
 
 
 class ResultInline(RecordInline):
@@ -29,4 +29,25 @@ class EvaluationResultAdmin(RecordAdmin):
     list_filter = ("metric",)
     search_fields = ("run__name", "model__name")
     list_select_related = ("run", "model")
+    is_deletable = False
+
+
+@admin.register(JudgedPair)
+class JudgedPairAdmin(RecordAdmin):
+    """What LLM judges said of two completions."""
+
+    list_display = ("id", "run", "subject", "ours", "theirs", "state", "outcome", "is_flipped")
+    list_filter = ("state", "is_flipped")
+    search_fields = ("run__name", "reason")
+    list_select_related = ("run", "subject", "ours", "theirs")
+    is_deletable = False
+
+
+@admin.register(PairCall)
+class PairCallAdmin(RecordAdmin):
+    """Which calls each pair took."""
+
+    list_display = ("id", "pair", "call")
+    search_fields = ("pair__run__name",)
+    list_select_related = ("pair__run", "call__version__judge")
     is_deletable = False

@@ -65,6 +65,17 @@ def win_rate(
     return _mean(outcomes_N, prompts, ties=int(np.sum(outcomes_N == TIE)), num_resamples=num_resamples, seed=seed)
 
 
+def rate(
+    values: Sequence[float] | Floats,
+    prompts: Sequence[Hashable],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Score:
+    """The mean of values that are 1 where something holds and 0 where it does not."""
+    return _mean(_outcomes(values), prompts, ties=0, num_resamples=num_resamples, seed=seed)
+
+
 def accuracy(
     margins: Sequence[float] | Floats,
     prompts: Sequence[Hashable],

@@ -6,10 +6,10 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Workspace
-from annotation.models import Annotator, Dataset
+from annotation.models import Annotator, Dataset, JudgeCall, JudgeVersion
 from core.models import Job
-from evaluation.querysets import EvaluationRunQuerySet, ResultQuerySet
-from generation.models import LanguageModel, SamplingRun
+from evaluation.querysets import EvaluationRunQuerySet, OfRunQuerySet, PairCallQuerySet
+from generation.models import Completion, LanguageModel, SamplingRun
 
 
 class EvaluationRun(Job):
@@ -21,6 +21,12 @@ class EvaluationRun(Job):
             "preference_accuracy",
             "Preference accuracy",
         )  # on the held-out pairs of a dataset
+
+    class Conflict(models.TextChoices):
+        TIE = "tie", "a tie"  # as MT-Bench does
+        ABSTAIN = "abstain", "left out"  # and counted apart
+        KEEP_BOTH = "keep_both", "half a comparison each"  # won in one order and level in the other is 3/4
+        MEAN = "mean", "settled by their mean"  # of probabilities, points or ranks
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="evaluation_runs")
     name = models.CharField(max_length=120)
@@ -35,6 +41,12 @@ class EvaluationRun(Job):
     judge = models.ForeignKey(
         Annotator, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
     )
+    judge_version = models.ForeignKey(
+        JudgeVersion, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
+    )  # null: a scripted judge
+    conflict = models.CharField(
+        max_length=9, choices=Conflict.choices, default="", blank=True
+    )  # what two orders of a pair that disagree count as; empty without a version
     dataset = models.ForeignKey(
         Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
     )
@@ -57,6 +69,10 @@ class EvaluationRun(Job):
                 condition=~Q(kind="preference_accuracy") | Q(dataset__isnull=False),
                 name="preference_accuracy_has_a_dataset",
             ),
+            models.CheckConstraint(
+                condition=Q(judge_version__isnull=True, conflict="") | Q(judge_version__isnull=False) & ~Q(conflict=""),
+                name="judge_versions_have_a_conflict_policy",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -68,7 +84,7 @@ class EvaluationResult(models.Model):
 
     run = models.ForeignKey(EvaluationRun, on_delete=models.CASCADE, related_name="results")
     model = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="evaluation_results")
-    metric = models.CharField(max_length=40)  # "win_rate", "accuracy", "margin"
+    metric = models.CharField(max_length=40)  # "win_rate", "flip_rate", "accuracy", "margin", …
     value = models.FloatField()
     low = models.FloatField()  # 95 % interval, resampled by prompt
     high = models.FloatField()
@@ -76,7 +92,7 @@ class EvaluationResult(models.Model):
     num_items = models.PositiveIntegerField()  # comparisons or pairs behind the number
     details = models.JSONField(default=dict, blank=True)  # wins, ties, losses, tie policy, resamples, seed
 
-    objects = ResultQuerySet.as_manager()
+    objects = OfRunQuerySet.as_manager()
 
     class Meta:
         ordering = ["run", "metric", "pk"]
@@ -90,3 +106,57 @@ class EvaluationResult(models.Model):
 
     def __str__(self) -> str:
         return f"{self.metric} of {self.model}: {self.value:.3f}"
+
+
+class JudgedPair(models.Model):
+    """A subject's completion beside the baseline's of the same prompt, and what an LLM judge said of the two."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"  # not asked yet
+        JUDGED = "judged", "Judged"  # has an outcome
+        CONFLICT = "conflict", "Left out"  # the orders disagree, and the policy leaves such pairs out
+        UNPARSED = "unparsed", "Unparsed"  # an order has no verdict, or two of them
+        REFUSED = "refused", "Refused"  # the model or its provider declined
+        TRUNCATED = "truncated", "Truncated"  # a reply ended at its limit of tokens
+        FAILED = "failed", "Failed"  # a request itself went wrong
+
+    run = models.ForeignKey(EvaluationRun, on_delete=models.CASCADE, related_name="pairs")
+    subject = models.ForeignKey(LanguageModel, on_delete=models.PROTECT, related_name="+")
+    ours = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="+")  # the subject's: completion 0
+    theirs = models.ForeignKey(Completion, on_delete=models.PROTECT, related_name="+")  # the baseline's: completion 1
+    state = models.CharField(max_length=9, choices=State.choices, default=State.WAITING)
+    outcome = models.FloatField(null=True, blank=True)  # 1 won, ½ level, 0 lost
+    is_flipped = models.BooleanField(null=True, blank=True)  # whether the displayed order changed anything
+    reason = models.CharField(max_length=500, blank=True)  # why there is no outcome
+    details = models.JSONField(default=dict, blank=True)  # annotation.judging.Judged
+
+    objects = OfRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "ours", "theirs"], name="one_judged_pair_per_run"),
+            models.CheckConstraint(
+                condition=Q(state="judged", outcome__gte=0, outcome__lte=1)
+                | ~Q(state="judged") & Q(outcome__isnull=True),
+                name="judged_pairs_alone_have_an_outcome",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"pair {self.pk} of {self.run}"
+
+
+class PairCall(models.Model):
+    """Which calls to the judge's model a pair took, retries and copies from the cache included."""
+
+    pair = models.ForeignKey(JudgedPair, on_delete=models.CASCADE, related_name="calls")
+    call = models.OneToOneField(JudgeCall, on_delete=models.CASCADE, related_name="evaluation")
+
+    objects = PairCallQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.call} on {self.pair}"

@@ -2,38 +2,27 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import pyarrow.parquet as pq
 from django.db import transaction
 
-from annotation import question
 from annotation.export import file_sha256
 from annotation.judges import rubric_judge
 from annotation.models import Dataset
 from core import jobs
 from core.jobs import JobFailed
-from evaluation import metrics
-from evaluation.metrics import Score
-from evaluation.models import EvaluationResult, EvaluationRun
+from evaluation import judged_pairs, llm_win_rates, metrics
+from evaluation.judged_pairs import Completions
+from evaluation.measured import Measured
+from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair
+from evaluation.pair_verdicts import PAIRWISE
 from generation.models import Completion, LanguageModel
 from training.algorithms.failures import TrainingFailure
 from training.models import Checkpoint
 
 BEAT_EVERY = 500  # comparisons
-PAIRWISE = question.pairwise()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measured:
-    """One metric of one model."""
-
-    model: LanguageModel
-    metric: str
-    score: Score
-    details: dict[str, Any]
 
 
 def evaluate(run: EvaluationRun) -> None:
@@ -57,7 +46,10 @@ def _store(run: EvaluationRun, measured: Sequence[Measured]) -> None:
 def _result(run: EvaluationRun, one: Measured) -> EvaluationResult:
     score = one.score
     if score.value is None or score.interval is None:
-        raise JobFailed(f"{one.metric} of {one.model} has no interval: {score.reason}.", failure_kind="too-few-prompts")
+        raise JobFailed(
+            f"{one.metric} of {one.model} has no interval: {score.reason}{_without_outcome(one.details)}.",
+            failure_kind="too-few-prompts",
+        )
     return EvaluationResult(
         run=run,
         model=one.model,
@@ -71,19 +63,31 @@ def _result(run: EvaluationRun, one: Measured) -> EvaluationResult:
     )
 
 
+def _without_outcome(details: dict[str, Any]) -> str:
+    """Why pairs are missing, in brackets; empty if none are."""
+    states = {state.value: state.label.lower() for state in JudgedPair.State}
+    counts = [f"{count} {states[name]}" for name, count in details.items() if name in states and count]
+    return f" ({', '.join(counts)})" if counts else ""
+
+
 def _win_rates(run: EvaluationRun) -> list[Measured]:
     """Each subject's completions against the baseline's of the same prompt and index, judged in both orders."""
     assert run.sampling_run is not None and run.baseline is not None  # noqa: S101, PT018 -- a check constraint
     subjects = list(run.subjects.order_by("pk"))
-    texts = _texts(run.sampling_run.completions.select_related("prompt"))
+    texts = _completions_by_model(run)
+    if run.judge_version is not None:
+        for subject in subjects:
+            judged_pairs.add_pairs(run, subject, texts[subject.pk], texts[run.baseline.pk])
+        judged_pairs.judge_pairs(run)
+        return [one for subject in subjects for one in llm_win_rates.measured(run, subject)]
     jobs.beat(run, num_done=0, num_total=len(texts[run.baseline.pk]) * len(subjects))
     return [_win_rate(run, subject, texts[subject.pk], texts[run.baseline.pk]) for subject in subjects]
 
 
-def _texts(completions: Iterable[Completion]) -> dict[int, dict[tuple[int, int], Completion]]:
+def _completions_by_model(run: EvaluationRun) -> dict[int, Completions]:
     """model → (prompt, index) → completion."""
-    texts: dict[int, dict[tuple[int, int], Completion]] = defaultdict(dict)
-    for completion in completions:
+    texts: dict[int, Completions] = defaultdict(dict)
+    for completion in Completion.objects.filter(sampling_run=run.sampling_run).select_related("prompt"):
         if completion.model_id is not None:
             texts[completion.model_id][completion.prompt_id, completion.index] = completion
     return texts
@@ -92,8 +96,8 @@ def _texts(completions: Iterable[Completion]) -> dict[int, dict[tuple[int, int],
 def _win_rate(
     run: EvaluationRun,
     subject: LanguageModel,
-    ours: dict[tuple[int, int], Completion],
-    theirs: dict[tuple[int, int], Completion],
+    ours: Completions,
+    theirs: Completions,
 ) -> Measured:
     """Both orders of every pair; verdicts that follow the side cancel to a tie."""
     shared = sorted(ours.keys() & theirs.keys())

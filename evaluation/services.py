@@ -5,10 +5,13 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from accounts.models import User, Workspace
-from annotation.models import Annotator, Dataset
+from annotation.judges import RUBRIC, newest_version, spec_of
+from annotation.judging import why_not
+from annotation.models import Annotator, Dataset, JudgeVersion
 from core import jobs
 from core.errors import ConcordError
 from evaluation.models import EvaluationRun
+from evaluation.pair_verdicts import PAIRWISE, spec_in_both_orders
 from generation.models import LanguageModel, SamplingRun
 
 Kind = EvaluationRun.Kind
@@ -31,16 +34,23 @@ def start_evaluation(
     baseline: LanguageModel | None = None,
     sampling_run: SamplingRun | None = None,
     judge: Annotator | None = None,
+    judge_version: JudgeVersion | None = None,
+    conflict: str = "",
     dataset: Dataset | None = None,
     seed: int = 0,
     user: User | None = None,
 ) -> EvaluationRun:
-    """Queue an evaluation. Raises `EvaluationRefused` naming what is missing."""
+    """Queue an evaluation. Raises `EvaluationRefused` naming what is missing.
+
+    An LLM judge is named by itself (its newest version judges) or by a version; `conflict` says what two orders that
+    disagree count as, and defaults to the version's own policy.
+    """
     if not subjects:
         raise EvaluationRefused("Name at least one model to evaluate.")
     if not 0 <= seed <= MAX_SEED:
         raise EvaluationRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     if kind == Kind.WIN_RATE:
+        judge = judge or (judge_version.judge if judge_version else None)
         _check_win_rate(subjects, baseline, sampling_run, judge)
     elif kind == Kind.PREFERENCE_ACCURACY:
         _check_preference_accuracy(subjects, baseline, dataset)
@@ -49,6 +59,7 @@ def start_evaluation(
     parts = (*subjects, baseline, sampling_run, judge, dataset)
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise EvaluationRefused("Everything evaluated must belong to the evaluation's workspace.")
+    judge_version, conflict = _version_and_conflict(judge if kind == Kind.WIN_RATE else None, judge_version, conflict)
     with transaction.atomic():
         run = EvaluationRun.objects.create(
             workspace=workspace,
@@ -57,6 +68,8 @@ def start_evaluation(
             baseline=baseline,
             sampling_run=sampling_run,
             judge=judge,
+            judge_version=judge_version,
+            conflict=conflict,
             dataset=dataset,
             seed=seed,
             created_by=user,
@@ -86,6 +99,30 @@ def _check_win_rate(
             raise EvaluationRefused(f"{model} has several arms in {sampling_run}; a win rate compares models of one.")
     if baseline in subjects:
         raise EvaluationRefused(f"{baseline} cannot be compared with itself.")
+
+
+def _version_and_conflict(
+    judge: Annotator | None, version: JudgeVersion | None, conflict: str
+) -> tuple[JudgeVersion | None, str]:
+    """The version that judges and its conflict policy; (None, "") for scripted judges and without a judge."""
+    if judge is None or judge.protocol == RUBRIC:
+        if version is not None or conflict:
+            raise EvaluationRefused("judge_version and conflict are for judges with a language model.")
+        return None, ""
+    if version is not None and version.judge_id != judge.pk:
+        raise EvaluationRefused(f"{version} is no version of {judge}.")
+    version = version or newest_version(judge)
+    if version is None:
+        raise EvaluationRefused(f"{judge} is a panel, which asks no model itself: evaluate with each of its members.")
+    spec = spec_of(version)
+    conflict = conflict or spec.conflict
+    if conflict not in EvaluationRun.Conflict.values:
+        raise EvaluationRefused(
+            f"conflict must be one of {', '.join(EvaluationRun.Conflict.values)}, got {conflict!r}."
+        )
+    if reason := why_not(spec_in_both_orders(spec, conflict), PAIRWISE):
+        raise EvaluationRefused(f"{version} cannot compare two replies: {reason}.")
+    return version, conflict
 
 
 def _check_preference_accuracy(

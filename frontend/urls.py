@@ -62,6 +62,7 @@ urlpatterns = [
     path("training/<int:run_id>/cancel/", training.cancel_training, name="cancel-training"),
     path("evaluations/", evaluations.evaluations, name="evaluations"),
     path("evaluations/<int:run_id>/", evaluations.evaluation, name="evaluation"),
+    path("evaluations/<int:run_id>/pairs/", evaluations.judged_pairs, name="judged-pairs"),
     path("evaluations/<int:run_id>/cancel/", evaluations.cancel_evaluation, name="cancel-evaluation"),
     path("prompt-sets/", include("frontend.prompt_urls")),
     path("guard-runs/", include("frontend.guard_urls")),

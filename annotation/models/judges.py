@@ -56,11 +56,13 @@ class JudgeCall(models.Model):
         TRUNCATED = "truncated", "Truncated"  # it ended at its limit of tokens
         FAILED = "failed", "Failed"  # there is no reply: the request itself went wrong
 
-    run = models.ForeignKey(JudgingRun, on_delete=models.CASCADE, related_name="calls")
+    run = models.ForeignKey(
+        JudgingRun, null=True, blank=True, on_delete=models.CASCADE, related_name="calls"
+    )  # null: an evaluation's, whose `PairCall` says what it is about
     version = models.ForeignKey(JudgeVersion, on_delete=models.PROTECT, related_name="calls")
     comparison = models.ForeignKey(
         Comparison, null=True, blank=True, on_delete=models.CASCADE, related_name="judge_calls"
-    )  # null: an attack of the injection test
+    )  # null: an attack of the injection test, or an evaluation's
     purpose = models.CharField(max_length=13, choices=Slot.Purpose.choices, default=Slot.Purpose.MAIN)  # the slot's
     call = models.JSONField()  # annotation.judging.JudgeCall: all that reading the reply needs
     key = models.CharField(max_length=64)  # annotation.judging.cache_key: the request and who answers it

@@ -1,16 +1,18 @@
 """Evaluations, in and out."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, name_field, seed_field
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
-from annotation.models import Annotator, Dataset
-from evaluation.models import EvaluationResult, EvaluationRun
+from annotation.models import Annotator, Dataset, JudgeVersion
+from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair
 from generation.models import LanguageModel, SamplingRun
 
 
 class EvaluationInput(InputSerializer):
-    """A new evaluation. A win rate takes sampling_run, judge and baseline; an accuracy takes a dataset."""
+    """A new evaluation. A win rate takes sampling_run, baseline and judge or judge_version; an accuracy a dataset."""
 
     workspace = WorkspaceField()
     name = name_field()
@@ -19,6 +21,18 @@ class EvaluationInput(InputSerializer):
     baseline = VisibleField(queryset=LanguageModel.objects.all(), allow_null=True, default=None)
     sampling_run = VisibleField(queryset=SamplingRun.objects.all(), allow_null=True, default=None)
     judge = VisibleField(queryset=Annotator.objects.all(), allow_null=True, default=None)
+    judge_version = VisibleField(
+        queryset=JudgeVersion.objects.select_related("judge", "model"),
+        allow_null=True,
+        default=None,
+        help_text="Of a judge with a language model; its newest unless given.",
+    )
+    conflict = serializers.ChoiceField(
+        choices=EvaluationRun.Conflict.choices,
+        allow_blank=True,
+        default="",
+        help_text="What two orders that disagree count as; the version's own policy unless given.",
+    )
     dataset = VisibleField(queryset=Dataset.objects.all(), allow_null=True, default=None)
     seed = seed_field()
 
@@ -49,8 +63,33 @@ class EvaluationSerializer(JobSerializer):
             "baseline",
             "sampling_run",
             "judge",
+            "judge_version",
+            "conflict",
             "dataset",
             "seed",
             "results",
             *JOB_FIELDS,
+        ]
+
+
+class JudgedPairSerializer(serializers.ModelSerializer[JudgedPair]):
+    """Two completions of one prompt and what an LLM judge said; `details` has each order's own verdict."""
+
+    prompt = serializers.IntegerField(source="ours.prompt_id", read_only=True)
+    calls = serializers.SlugRelatedField[Any](slug_field="call_id", many=True, read_only=True)
+
+    class Meta:
+        model = JudgedPair
+        fields = [
+            "id",
+            "subject",
+            "prompt",
+            "ours",
+            "theirs",
+            "state",
+            "outcome",
+            "is_flipped",
+            "reason",
+            "details",
+            "calls",
         ]

@@ -1,6 +1,7 @@
 """Numbers for people: percentages, durations, an interval drawn as a bar."""
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,9 @@ from evaluation.models import EvaluationResult
 register = template.Library()
 
 BAR_WIDTH = 160  # in SVG units; the bar spans 0 to 1
-SHARES = {"win_rate", "accuracy"}  # metrics between 0 and 1 for which a half is chance
+AGAINST_CHANCE = {"win_rate", "accuracy", "first_place_rate", "longer_preferred"}  # shares for which a half is chance
+SHARES = AGAINST_CHANCE | {"flip_rate", "no_verdict_rate"}  # metrics between 0 and 1
+HEADLINES = {"win_rate", "accuracy", "margin"}  # what lists of evaluations show
 
 
 @register.filter
@@ -91,5 +94,17 @@ def interval_bar(value: float, low: float, high: float, middle: float = 0.5) -> 
 
 @register.filter
 def is_share(result: EvaluationResult) -> bool:
-    """Whether a result is a share of 1, to be shown in percent beside chance; margins are not."""
+    """Whether a result is a share of 1, to be shown in percent; margins are not."""
     return result.metric in SHARES
+
+
+@register.filter
+def has_chance(result: EvaluationResult) -> bool:
+    """Whether a half is what chance would give, so that a bar with a mark there means something."""
+    return result.metric in AGAINST_CHANCE
+
+
+@register.filter
+def headlines(results: Iterable[EvaluationResult]) -> list[EvaluationResult]:
+    """The results that lists show; the others stand on the evaluation's own page."""
+    return [result for result in results if result.metric in HEADLINES]

@@ -451,6 +451,7 @@ CASES = [
     Case(
         "post", "api-cancel-evaluation", ENGINEERED_THERE, path=lambda w: {"pk": w.make.evaluation(status="running").pk}
     ),
+    Case("get", "api-judged-pairs", READ, path=of("llm_evaluation", "run")),
     Case("get", "api-pipelines", LISTED),
     Case("post", "api-pipelines", MANAGED, body=lambda w: w.body()),
     Case("get", "api-pipeline", READ, path=of("pipeline")),

@@ -9,10 +9,10 @@ from typing import Any
 from django.utils import timezone
 
 from accounts.models import Workspace
-from annotation.models import Dataset
+from annotation.models import Dataset, JudgeCall
 from core.models import Device, DeviceWait, Job
-from evaluation.models import EvaluationResult, EvaluationRun
-from generation.models import LanguageModel
+from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair, PairCall
+from generation.models import Completion, LanguageModel
 from pipeline.models import PipelineRun, PipelineStep
 from tests.factory.annotation import Annotation
 from tests.factory.columns import STARTED_AT, job_columns
@@ -102,6 +102,31 @@ class Runs(Annotation):
                 num_items=4,
             )
         return evaluation
+
+    def llm_evaluation(self, **fields: Any) -> EvaluationRun:
+        """A win rate by an LLM judge; of its four pairs the first is judged, with one call, the others wait."""
+        run = self.evaluation(**fields)
+        judge = self.llm_judge(workspace=run.workspace)
+        run.judge, run.judge_version, run.conflict = judge, judge.versions.get(), EvaluationRun.Conflict.TIE
+        run.save(update_fields=["judge", "judge_version", "conflict"])
+        subject = run.subjects.get()
+        ours = Completion.objects.filter(sampling_run=run.sampling_run, model=subject)
+        theirs = Completion.objects.filter(sampling_run=run.sampling_run, model=run.baseline)
+        ordered = [rows.order_by("prompt", "index") for rows in (ours, theirs)]
+        for one, other in zip(*ordered, strict=True):
+            JudgedPair.objects.create(run=run, subject=subject, ours=one, theirs=other)
+        first = run.pairs.earliest("pk")
+        run.pairs.filter(pk=first.pk).update(state="judged", outcome=1.0, is_flipped=False)
+        self.pair_call(first)
+        return run
+
+    def pair_call(self, pair: JudgedPair, **columns: Any) -> JudgeCall:
+        """A call of the evaluation's judge about a pair; unless told otherwise it prefers the reply shown first."""
+        call = {"messages": [{"role": "user", "content": "Which reply is better?"}], "template": "pairwise_verdict@1"}
+        said = {"reply": "A", "finish_reason": "stop", "outcome": "verdict", "display_order": [0, 1], **columns}
+        made = JudgeCall.objects.create(version=pair.run.judge_version, call=call, key=self._name("call"), **said)
+        PairCall.objects.create(pair=pair, call=made)
+        return made
 
     def pipeline(
         self, name: str | None = None, *, status: str = PipelineRun.Status.RUNNING, workspace: Workspace | None = None

@@ -1,5 +1,7 @@
 """Evaluation pages."""
 
+from django.urls import reverse
+
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
 
@@ -64,3 +66,69 @@ def test_an_engineer_cancels_a_running_evaluation(factory: Factory, browse: Brow
     assert browse(factory.bob()).post(f"/evaluations/{run.pk}/cancel/").status_code == 404
     run.refresh_from_db()
     assert run.is_cancel_requested
+
+
+# Judges with a language model
+
+
+def test_readers_alone_see_what_was_compared(factory: Factory, statuses: Statuses) -> None:
+    assert statuses(f"/evaluations/{factory.llm_evaluation().pk}/pairs/") == READERS_ONLY
+
+
+def test_how_the_pairs_ended_stands_beside_the_judge(factory: Factory, browse: Browse) -> None:
+    run = factory.llm_evaluation()
+    run.pairs.filter(pk=run.pairs.latest("pk").pk).update(state="refused", reason="3 refused")
+
+    page = browse(factory.alice()).get(f"/evaluations/{run.pk}/").content.decode()
+
+    assert ">Refused</th>" in page
+    assert "orders that disagree are a tie" in page
+    assert "never held against people" in page
+    assert f"/judges/{run.judge_id}/?version=1" in page
+
+
+def test_a_judge_that_is_one_of_the_models_is_warned_about(factory: Factory, browse: Browse) -> None:
+    run = factory.llm_evaluation()
+    client = browse(factory.alice())
+    assert "one of the models compared" not in client.get(f"/evaluations/{run.pk}/").content.decode()
+    run.subjects.add(run.judge_version.model)  # type: ignore[union-attr] # it has one
+
+    assert "one of the models compared" in client.get(f"/evaluations/{run.pk}/").content.decode()
+
+
+def test_agreement_with_people_is_shown_where_the_version_was_calibrated(factory: Factory, browse: Browse) -> None:
+    run, records = factory.llm_evaluation(), factory.judge_records()
+    run.judge, run.judge_version = records.annotator, records.version
+    run.save()
+
+    page = browse(factory.alice()).get(f"/evaluations/{run.pk}/").content.decode()
+
+    address = reverse("calibration", args=[records.campaign_id, records.annotator_id])
+    assert f'{address}?version=1"' in page
+
+
+def test_pairs_are_chosen_by_state_and_show_replies_and_words(factory: Factory, browse: Browse) -> None:
+    run = factory.llm_evaluation()
+    first, last = run.pairs.earliest("pk"), run.pairs.latest("pk")
+    run.pairs.filter(pk=last.pk).update(state="unparsed", reason="6 unparsed")
+    factory.pair_call(last, reply="Both are <b>fine</b>", outcome="unparsed", reason="there is no verdict")
+    client = browse(factory.alice())
+
+    page = client.get(f"/evaluations/{run.pk}/pairs/?state=unparsed").content.decode()
+
+    assert "Both are &lt;b&gt;fine&lt;/b&gt;" in page
+    assert "6 unparsed" in page
+    assert last.ours.text in page
+    assert first.ours.text not in page
+    assert "No pair is truncated" in client.get(f"/evaluations/{run.pk}/pairs/?state=truncated").content.decode()
+
+
+def test_lists_show_the_win_rate_and_not_every_figure(factory: Factory, browse: Browse) -> None:
+    run = factory.llm_evaluation()
+    result = run.results.get()
+    result.pk, result.metric = None, "flip_rate"
+    result.save()
+    client = browse(factory.alice())
+
+    assert "flip rate" not in client.get("/evaluations/").content.decode()
+    assert "flip rate" in client.get(f"/evaluations/{run.pk}/").content.decode()

@@ -82,3 +82,37 @@ def test_the_list_takes_a_fixed_number_of_queries(
 
     with django_assert_max_num_queries(7):
         assert client.get(EVALUATIONS).json()["count"] == 4
+
+
+# Judges with a language model
+
+
+def test_a_judge_version_and_a_conflict_policy_are_named(factory: Factory, api: Api, body: dict[str, Any]) -> None:
+    version = factory.llm_judge().versions.get()
+
+    wanted = body | {"judge": None, "judge_version": version.pk, "conflict": "abstain"}
+    answer = api(factory.dana()).post(EVALUATIONS, wanted).json()
+
+    assert (answer["judge"], answer["judge_version"], answer["conflict"]) == (version.judge_id, version.pk, "abstain")
+
+
+def test_pairs_come_with_their_state_and_the_numbers_of_their_calls(factory: Factory, api: Api) -> None:
+    run, client = factory.llm_evaluation(), api(factory.dana())
+
+    (pair,) = client.get(f"{EVALUATIONS}/{run.pk}/pairs?state=judged").json()["results"]
+
+    assert (pair["outcome"], pair["is_flipped"], pair["subject"]) == (1.0, False, run.subjects.get().pk)
+    assert client.get(f"/api/v1/judge-calls/{pair['calls'][0]}").json()["reply"] == "A"
+    assert client.get(f"{EVALUATIONS}/{run.pk}/pairs?state=waiting").json()["count"] == 3
+
+
+def test_the_list_of_pairs_takes_a_fixed_number_of_queries(
+    factory: Factory, api: Api, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    run = factory.llm_evaluation()
+    for pair in run.pairs.all():
+        factory.pair_call(pair)
+    client = api(factory.dana())
+
+    with django_assert_max_num_queries(7):
+        assert client.get(f"{EVALUATIONS}/{run.pk}/pairs").json()["count"] == 4
