@@ -124,6 +124,7 @@ class Runs(Annotation):
         """A call of the evaluation's judge about a pair; unless told otherwise it prefers the reply shown first."""
         call = {"messages": [{"role": "user", "content": "Which reply is better?"}], "template": "pairwise_verdict@1"}
         said = {"reply": "A", "finish_reason": "stop", "outcome": "verdict", "display_order": [0, 1], **columns}
+        assert pair.run.judge_version is not None
         made = JudgeCall.objects.create(version=pair.run.judge_version, call=call, key=self._name("call"), **said)
         PairCall.objects.create(pair=pair, call=made)
         return made
