@@ -16,6 +16,7 @@ from typing import Any, Final, TypeVar
 
 from training.algorithms.failures import TrainingFailure
 
+DTYPES: Final = ("float32", "bfloat16")
 PAIR_LOSS_NAMES: Final = ("sigmoid", "ipo", "hinge")  # the keys of losses.PAIR_LOSSES, known here without torch
 TIE_MODEL_NAMES: Final = ("none", "rao_kupper", "davidson")  # the keys of reward_losses.OUTCOME_MODELS
 RANKING_LOSS_NAMES: Final = ("pairs", "plackett_luce")
@@ -74,6 +75,7 @@ class CommonConfig:
     max_seconds: float | None = None  # wall time after which the run ends normally with what it has
     groups_by_length: bool = True  # batches of like length: less padding, but less variety within a batch
     micro_batch_tokens: int = 16_384  # tokens of one forward pass; bounds memory, never changes the loss
+    dtype: str = "float32"  # of the weights that compute: float32 or bfloat16; steps are taken in fp32 either way
     max_prompt_tokens: int = 256  # tokens; of a longer prompt the end is kept
     max_completion_tokens: int = 256  # tokens, stop token included; a longer reply loses its end and its stop token
     eval_every: int = 0  # steps between evaluations on held-out rows; 0 = only at the end
@@ -93,6 +95,7 @@ class CommonConfig:
             value = getattr(self, name)
             require(value is None or value > 0, f"{name} must be positive or null, got {value}.")
         require_fraction("final_learning_rate", self.final_learning_rate)
+        require(self.dtype in DTYPES, f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
 
 
 def require_fraction(name: str, value: float) -> None:

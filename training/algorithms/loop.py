@@ -14,7 +14,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from training.algorithms.batches import BatchOrder, cut_by_tokens
 from training.algorithms.config import CommonConfig
 from training.algorithms.failures import TrainingFailure
-from training.algorithms.optimiser import adamw, clipped_step, scheduled_rate
+from training.algorithms.optimiser import AdamW, adamw, clipped_step, scheduled_rate
 from training.algorithms.session import Session, Trainables
 from training.algorithms.tree_support import reads_trees
 
@@ -72,7 +72,7 @@ def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
 
 def train_step(
     objective: Objective,
-    optimiser: torch.optim.Optimizer,
+    optimiser: AdamW,
     indexes: Sequence[int],
     config: CommonConfig,
     *,
@@ -98,7 +98,7 @@ def train_step(
         warmup_steps=config.warmup_steps,
         final=config.final_learning_rate,
     )
-    norm = clipped_step(optimiser, objective.network, learning_rate=rate, max_grad_norm=config.max_grad_norm)
+    norm = clipped_step(optimiser, learning_rate=rate, max_grad_norm=config.max_grad_norm)
     num_tokens = sum(objective.lengths[index] for index in indexes)
     speed = num_tokens / (time.perf_counter() - started)
     return {**values, "learning_rate": rate, "grad_norm": norm.item(), "tokens_per_second": speed}

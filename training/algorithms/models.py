@@ -80,7 +80,9 @@ class RewardModel:
         return nn.functional.linear(hidden_ND.float(), score_head(self.network).weight.float()).squeeze(-1)
 
 
-def fresh_language_model(config: FreshModelConfig, tokenizer: PreTrainedTokenizerFast, *, seed: int) -> LanguageModel:
+def fresh_language_model(
+    config: FreshModelConfig, tokenizer: PreTrainedTokenizerFast, *, seed: int, dtype: str = "float32"
+) -> LanguageModel:
     """A Llama with random weights for this tokenizer; its head is not tied to the embedding."""
     torch.manual_seed(seed)
     network = LlamaForCausalLM(
@@ -99,37 +101,38 @@ def fresh_language_model(config: FreshModelConfig, tokenizer: PreTrainedTokenize
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    let_read_trees(network.eval())
+    let_read_trees(network.eval().to(getattr(torch, dtype)))
     return LanguageModel(network)
 
 
-def load_language_model(model: str | os.PathLike[str]) -> LanguageModel:
-    """The causal language model of a folder or hub id, in fp32. Raises `ModelInvalid`."""
-    language_model = LanguageModel(load(AutoModelForCausalLM, model))
+def load_language_model(model: str | os.PathLike[str], *, dtype: str = "float32") -> LanguageModel:
+    """The causal language model of a folder or hub id. Raises `ModelInvalid`."""
+    language_model = LanguageModel(load(AutoModelForCausalLM, model, dtype=dtype))
     check_head(language_model, str(model))
     return language_model
 
 
-def load_reward_model(model: str | os.PathLike[str]) -> RewardModel:
-    """A folder that a reward run left, or any one-label sequence classifier. Raises `ModelInvalid`."""
-    return checked_reward_model(load(AutoModelForSequenceClassification, model), str(model))
+def load_reward_model(model: str | os.PathLike[str], *, dtype: str = "float32") -> RewardModel:
+    """A folder that a reward run left, or any one-label classifier; its head is in fp32. Raises `ModelInvalid`."""
+    return checked_reward_model(load(AutoModelForSequenceClassification, model, dtype=dtype), str(model))
 
 
-def reward_model_from(model: str | os.PathLike[str], *, pad_id: int) -> RewardModel:
+def reward_model_from(model: str | os.PathLike[str], *, pad_id: int, dtype: str = "float32") -> RewardModel:
     """A reward model on the backbone of a language model; its head is zero, so every score starts at 0."""
-    reward_model = checked_reward_model(load(AutoModelForSequenceClassification, model, num_labels=1), str(model))
+    network = load(AutoModelForSequenceClassification, model, dtype=dtype, num_labels=1)
+    reward_model = checked_reward_model(network, str(model))
     reward_model.network.config.pad_token_id = pad_id
     nn.init.zeros_(score_head(reward_model.network).weight)
     return reward_model
 
 
-def load(auto_class: Any, model: str | os.PathLike[str], **settings: Any) -> PreTrainedModel:
+def load(auto_class: Any, model: str | os.PathLike[str], *, dtype: str, **settings: Any) -> PreTrainedModel:
     """`from_pretrained` with our rules, and one error for everything that a folder can lack."""
     if os.path.isabs(model) and not Path(model, "config.json").is_file():
         raise ModelInvalid(str(model), "there is no config.json in that folder.")
     try:
         network = auto_class.from_pretrained(
-            str(model), use_safetensors=True, trust_remote_code=False, dtype=torch.float32, **settings
+            str(model), use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype), **settings
         )
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
@@ -142,6 +145,7 @@ def checked_reward_model(network: PreTrainedModel, model: str) -> RewardModel:
     score = getattr(network, "score", None)
     if not isinstance(score, nn.Linear) or score.out_features != 1 or score.bias is not None:
         raise ModelInvalid(model, "a reward model needs a linear head `score` with one output and no bias.")
+    score.float()  # a score is the difference of large numbers: its head and its loss stay in fp32
     return RewardModel(network)
 
 

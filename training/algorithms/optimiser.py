@@ -1,6 +1,10 @@
-"""AdamW, its learning-rate schedule and the clipped step."""
+"""AdamW in fp32 whatever the weights' precision, its learning-rate schedule and the clipped step."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -8,14 +12,82 @@ from torch import Tensor, nn
 from training.algorithms.failures import TrainingFailure
 
 
-def adamw(network: nn.Module, *, learning_rate: float, weight_decay: float) -> torch.optim.AdamW:
+class AdamW(torch.optim.AdamW):
+    """AdamW that keeps an fp32 master of every weight in half precision: a small step would be rounded away there.
+
+    A weight's gradient is added to its master's in fp32 as soon as it is complete, and dropped, so that accumulating
+    over micro-batches loses nothing. fp32 weights are their own masters.
+    """
+
+    def __init__(self, groups: Iterable[dict[str, Any]], **settings: Any) -> None:
+        self.masters: dict[Tensor, Tensor] = {}
+        super().__init__(
+            [{**group, "params": [self._master(p) for p in group["params"]]} for group in groups], **settings
+        )
+
+    def _master(self, parameter: nn.Parameter) -> Tensor:
+        """The fp32 tensor that stands for a weight here."""
+        if parameter.dtype == torch.float32:
+            return parameter
+        master = parameter.detach().float().requires_grad_()
+        self.masters[parameter] = master
+        parameter.register_post_accumulate_grad_hook(partial(hand_over, master))
+        return master
+
+    @property
+    def parameters(self) -> list[Tensor]:
+        """What is optimised, in fp32, in the order of the state."""
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> Any:
+        """A step of the masters, copied to the weights."""
+        result = super().step(closure)
+        self.copy_to_weights()
+        return result
+
+    @torch.no_grad()
+    def copy_to_weights(self) -> None:
+        """Round the masters to the weights."""
+        for parameter, master in self.masters.items():
+            parameter.copy_(master)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """State and masters as named tensors, `{parameter number}.{name}`."""
+        state = self.state_dict()["state"]
+        found = {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
+        own = {id(master) for master in self.masters.values()}
+        return found | {f"{i}.master": p.detach() for i, p in enumerate(self.parameters) if id(p) in own}
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """The inverse of `tensors`."""
+        state: dict[int, dict[str, Tensor]] = {}
+        for key, tensor in tensors.items():
+            index, name = key.split(".", 1)
+            if name == "master":
+                self.parameters[int(index)].copy_(tensor)
+            else:
+                state.setdefault(int(index), {})[name] = tensor
+        self.load_state_dict({"state": state, "param_groups": self.state_dict()["param_groups"]})
+        self.copy_to_weights()
+
+
+def hand_over(master: Tensor, parameter: Tensor) -> None:
+    """Add a weight's gradient to its master's, and drop it."""
+    gradient, parameter.grad = parameter.grad, None
+    if gradient is not None:
+        master.grad = gradient.float() if master.grad is None else master.grad.add_(gradient)
+
+
+def adamw(network: nn.Module, *, learning_rate: float, weight_decay: float) -> AdamW:
     """AdamW with decay on matrices only, betas (0.9, 0.99)."""
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+    return AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
 
 
 def scheduled_rate(step: int, *, peak: float, num_steps: int, warmup_steps: int, final: float) -> float:
@@ -27,16 +99,14 @@ def scheduled_rate(step: int, *, peak: float, num_steps: int, warmup_steps: int,
     return peak * (1 - (1 - final) * min(1.0, progress))
 
 
-def clipped_step(
-    optimiser: torch.optim.Optimizer, network: nn.Module, *, learning_rate: float, max_grad_norm: float
-) -> Tensor:
+def clipped_step(optimiser: AdamW, *, learning_rate: float, max_grad_norm: float) -> Tensor:
     """One optimiser step at `learning_rate`; returns the gradient's L2 norm before clipping.
 
     Raises `TrainingFailure` of kind not_a_number, with the weights untouched, if the gradient is not finite.
     """
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
-    norm = nn.utils.clip_grad_norm_(network.parameters(), max_grad_norm)
+    norm = nn.utils.clip_grad_norm_(optimiser.parameters, max_grad_norm)
     if not torch.isfinite(norm):
         advice = "Lower learning_rate, or resume from the last checkpoint with other data."
         raise TrainingFailure("not_a_number", f"The gradient's norm is {norm.item()}. {advice}")

@@ -51,10 +51,10 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     tokeniser = chat_tokeniser(start, config)
     check_same_tokenizer(tokeniser.tokenizer, judge)
     networks = Networks(
-        policy=load_language_model(start),
-        reference=load_language_model(start),
-        reward=load_reward_model(judge),
-        critic=load_reward_model(judge),
+        policy=load_language_model(start, dtype=config.dtype),
+        reference=load_language_model(start, dtype=config.dtype),
+        reward=load_reward_model(judge, dtype=config.dtype),
+        critic=load_reward_model(judge, dtype=config.dtype),
         stop_id=tokeniser.stop_id,
         pad_id=tokeniser.pad_id,
     )

@@ -15,7 +15,7 @@ from training.algorithms.batches import TreeBatch, completion_logps, completion_
 from training.algorithms.config import PPOConfig
 from training.algorithms.divergence import kl_k3
 from training.algorithms.losses import ppo_policy_loss, ppo_value_loss
-from training.algorithms.optimiser import adamw, clipped_step
+from training.algorithms.optimiser import AdamW, adamw, clipped_step
 from training.algorithms.rollout import Networks, Rollout
 
 
@@ -33,8 +33,8 @@ class Update:
 
     networks: Networks
     config: PPOConfig
-    policy_optimiser: torch.optim.AdamW = field(init=False)
-    critic_optimiser: torch.optim.AdamW = field(init=False)
+    policy_optimiser: AdamW = field(init=False)
+    critic_optimiser: AdamW = field(init=False)
 
     def __post_init__(self) -> None:
         policy, critic, decay = self.networks.policy, self.networks.critic, self.config.weight_decay
@@ -118,11 +118,8 @@ class Update:
 
     def step(self, name: str, rate: float) -> float:
         """One clipped step of the policy or the critic; the gradient's norm before clipping."""
-        optimiser, network = {
-            "policy": (self.policy_optimiser, self.networks.policy.network),
-            "critic": (self.critic_optimiser, self.networks.critic.network),
-        }[name]
-        return clipped_step(optimiser, network, learning_rate=rate, max_grad_norm=self.config.max_grad_norm).item()
+        optimiser = {"policy": self.policy_optimiser, "critic": self.critic_optimiser}[name]
+        return clipped_step(optimiser, learning_rate=rate, max_grad_norm=self.config.max_grad_norm).item()
 
 
 def averaged(measured: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -27,7 +27,7 @@ def train_reward(session: Session, config: RewardConfig) -> None:
     """Run an order of algorithm reward."""
     start = initial_model(session)
     tokeniser = chat_tokeniser(start, config)
-    model = reward_model_from(start, pad_id=tokeniser.pad_id)
+    model = reward_model_from(start, pad_id=tokeniser.pad_id, dtype=config.dtype)
     check_context(model.network, config)
     train, held_out = read_judged_trees(session, config, tokeniser)
     report_truncation(session, tokeniser)

@@ -12,12 +12,13 @@ from typing import Any, Final
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from training.algorithms.checkpoints import Checkpoint, keep_newest, newest_valid, write_checkpoint
 from training.algorithms.config import config_fields
 from training.algorithms.events import EventWriter
+from training.algorithms.optimiser import AdamW
 from training.algorithms.spec import Spec
 
 NUM_KEPT_CHECKPOINTS: Final = 2
@@ -33,7 +34,7 @@ class Trainables:
 
     network: PreTrainedModel  # what the run is for: the checkpoint's own weights
     tokenizer: PreTrainedTokenizerFast
-    optimisers: Mapping[str, torch.optim.Optimizer]
+    optimisers: Mapping[str, AdamW]
     side_networks: Mapping[str, PreTrainedModel] = field(default_factory=dict)  # a critic
     numbers: dict[str, float] = field(default_factory=dict)  # running statistics, an adaptive beta
 
@@ -107,7 +108,7 @@ class Session:
         for name, network in trainables.side_networks.items():
             load_weights(network, trainer / name)
         for name, optimiser in trainables.optimisers.items():
-            load_optimiser(optimiser, trainer / f"{name}.safetensors")
+            optimiser.restore(load_file(trainer / f"{name}.safetensors"))
         trainables.numbers.update(state["numbers"])
         torch.set_rng_state(torch.frombuffer(bytearray(base64.b64decode(state["rng"])), dtype=torch.uint8))
         self.seconds_before = state["seconds"]
@@ -131,7 +132,7 @@ class Session:
             for name, network in trainables.side_networks.items():
                 network.save_pretrained(trainer / name)
             for name, optimiser in trainables.optimisers.items():
-                save_file(optimiser_tensors(optimiser), trainer / f"{name}.safetensors")
+                save_file(optimiser.tensors(), trainer / f"{name}.safetensors")
         state: dict[str, Any] = {
             "step": step,
             "is_final": is_final,
@@ -157,18 +158,3 @@ def load_weights(network: nn.Module, folder: Path) -> None:
     tied = getattr(network, "_tied_weights_keys", None) or ()
     if unexpected or set(missing) - set(tied):
         raise RuntimeError(f"{folder} holds other weights than the network: {missing}, {unexpected}")
-
-
-def optimiser_tensors(optimiser: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """An optimiser's state as named tensors, `{parameter number}.{name}`."""
-    state = optimiser.state_dict()["state"]
-    return {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
-
-
-def load_optimiser(optimiser: torch.optim.Optimizer, path: Path) -> None:
-    """The inverse of `optimiser_tensors`."""
-    state: dict[int, dict[str, Tensor]] = {}
-    for key, tensor in load_file(path).items():
-        index, name = key.split(".", 1)
-        state.setdefault(int(index), {})[name] = tensor
-    optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})

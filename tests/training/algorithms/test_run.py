@@ -26,7 +26,9 @@ from tests.training.algorithms.builders import (
     tokenizer,
 )
 from training.algorithms.checkpoints import newest_valid
+from training.algorithms.execution import execute
 from training.algorithms.models import load_language_model, load_reward_model
+from training.algorithms.session import Stopped
 from training.algorithms.tokenisation import load_tokenizer
 
 QUICK_PPO = {"max_steps": 4, "num_minibatches": 2, "num_critic_warmup": 1}
@@ -116,6 +118,20 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, alg
     assert resumed.returncode == 0
     assert any(event["message"].startswith("Resumed from step-") for event in events(killed, "log"))
     assert final_weights(killed) == final_weights(whole)
+
+
+@pytest.mark.parametrize("algorithm", ["reward", "ppo"])
+def test_a_run_in_bfloat16_resumes_to_the_same_bits(tmp_path: Path, algorithm: str) -> None:
+    settings = {"dtype": "bfloat16", "num_epochs": 3, "checkpoint_every": 2, "learning_rate": 1e-2}
+    whole, cut = (made(tmp_path, algorithm, name, **settings) for name in ("whole", "cut"))
+    assert carry_out(whole) == 0
+    stops = iter([False, False, False, True])
+    with pytest.raises(Stopped):
+        execute(cut, is_stop_requested=lambda: next(stops))
+    assert carry_out(cut) == 0
+    assert any("Resumed" in event["message"] for event in events(cut, "log"))
+    assert final_weights(cut) == final_weights(whole)
+    assert b'"BF16"' in final_weights(whole)[:10_000]
 
 
 def test_sigterm_ends_a_run_after_its_step_with_a_checkpoint_to_resume_from(tmp_path: Path) -> None:
