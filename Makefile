@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_LOCK := requirements/vllm-$(if $(shell command -v nvidia-smi),gpu,cpu).lock
-# So have the trainers that `benchmarks.training` and `make` measure ours against.
+# So have the trainers that `benchmarks.training` measures ours against.
 PEER_VENVS := .venv-trl .venv-trl-ppo
 # Checks read the settings but touch no database.
 NO_SERVICES := DATABASE_URL=postgresql:///unused SECRET_KEY=only-for-static-checks-nothing-is-signed-with-it

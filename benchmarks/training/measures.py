@@ -1,0 +1,191 @@
+"""What is measured, one function a measure: it returns metrics, or raises `Skipped` with the reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from annotation.pair_lines import PreferencePair
+from benchmarks.training.bench import TRL, Bench, Metrics, Skipped, difference, speed, take_turns
+from benchmarks.training.dialogues import Ranking
+from benchmarks.training.orders import demonstration_rows, expanded, labelled_rows, pair_rows, prompt_rows, ranking_rows
+from training.algorithms import config as our_config
+
+TRL_PPO: Final = "TRL 1.12"
+ONCE: Final[dict[str, Any]] = {"num_train_epochs": 1}
+BEST: Final[dict[str, Any]] = {**ONCE, "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}
+BEST_REFERENCE: Final[dict[str, Any]] = {**BEST, "precompute_ref_log_probs": True}
+# The same arithmetic on both sides: one batch a step, a constant rate, the same AdamW.
+EQUAL: Final[dict[str, Any]] = {
+    "lr_scheduler_type": "constant",
+    "adam_beta2": 0.99,
+    "logging_steps": 1,
+    "gradient_checkpointing": False,
+}
+OURS: Final[dict[str, Any]] = {"learning_rate": 1e-5}
+OUR_EQUAL: Final[dict[str, Any]] = {"warmup_steps": 0, "final_learning_rate": 1.0, "weight_decay": 0.0}
+EQUAL_STEPS = 4
+SFT_LOSS: Final[dict[str, Any]] = {"completion_only_loss": True}
+
+
+def dpo(bench: Bench) -> Metrics:
+    """DPO on pairs, against TRL as configured by default and at its best, and the same steps side by side."""
+    pairs = bench.texts.pairs[: bench.num_pairs]
+    rows, theirs = pair_rows(pairs), bench.rows.dpo(pairs)
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("dpo", rows, OURS),
+            f"{TRL}, default": lambda: bench.run_peer("dpo", theirs, ONCE),
+            f"{TRL}, best": lambda: bench.run_peer("dpo", theirs, BEST_REFERENCE),
+        },
+        bench.rounds,
+    )
+    return speed("dpo", "pairs", len(pairs), measured) | equal_steps(bench, "dpo", pairs)
+
+
+def equal_steps(bench: Bench, algorithm: str, pairs: Sequence[PreferencePair]) -> Metrics:
+    """A few steps on one batch, over and over, so that the order of examples is the same whatever the trainer's."""
+    if bench.dtype != "float32":
+        return {}
+    batch = pairs[: bench.batch_size]
+    same = {"batch_size": len(batch), "num_epochs": EQUAL_STEPS, "learning_rate": 1e-4, **OUR_EQUAL}
+    settings = {
+        "num_train_epochs": EQUAL_STEPS,
+        "learning_rate": 1e-4,
+        **EQUAL,
+        **(SFT_LOSS if algorithm == "sft" else {}),
+    }
+    rows = demonstration_rows(batch) if algorithm == "sft" else pair_rows(batch)
+    ours = bench.run(algorithm, rows, same)
+    theirs = bench.run_peer(algorithm, getattr(bench.rows, algorithm)(batch), settings)
+    return difference(algorithm, ours, theirs)
+
+
+def reward(bench: Bench) -> Metrics:
+    """A reward model on pairs, against TRL at its best."""
+    pairs = bench.texts.pairs[: bench.num_pairs]
+    rows, theirs = pair_rows(pairs), bench.rows.reward(pairs)
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("reward", rows, OURS),
+            f"{TRL}, best": lambda: bench.run_peer("reward", theirs, BEST),
+        },
+        bench.rounds,
+    )
+    return speed("reward", "pairs", len(pairs), measured) | equal_steps(bench, "reward", pairs)
+
+
+def rankings(bench: Bench) -> Metrics:
+    """A reward model on rankings of 4 to 9 replies, against TRL on the pairs that they stand for."""
+    if not hasattr(our_config, "RANKING_LOSS_NAMES"):
+        raise Skipped("our reward model learns from pairs only")
+    chosen = bench.texts.rankings[: bench.num_rankings]
+    pairs = expanded(chosen)
+    rows, theirs = ranking_rows(chosen), bench.rows.reward(pairs)
+    per_step = max(1, round(bench.batch_size * len(chosen) / len(pairs)))  # rankings that stand for a batch of pairs
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("reward", rows, {**OURS, "batch_size": per_step}),
+            f"{TRL}, best": lambda: bench.run_peer("reward", theirs, BEST),
+        },
+        bench.rounds,
+    )
+    return speed("rankings", "prompts", len(chosen), measured)
+
+
+def sft(bench: Bench) -> Metrics:
+    """SFT on the chosen replies, against TRL without padding."""
+    pairs = bench.texts.pairs[: bench.num_pairs]
+    rows, theirs = demonstration_rows(pairs), bench.rows.sft(pairs)
+    best = {**BEST, **SFT_LOSS, "padding_free": True, "max_length": None}
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("sft", rows, OURS),
+            f"{TRL}, best": lambda: bench.run_peer("sft", theirs, best),
+        },
+        bench.rounds,
+    )
+    return speed("sft", "examples", len(pairs), measured) | equal_steps(bench, "sft", pairs)
+
+
+def kto(bench: Bench) -> Metrics:
+    """KTO on the replies of pairs, each labelled by itself, against TRL at its best."""
+    pairs = bench.texts.pairs[: bench.num_pairs // 2]
+    rows, theirs = labelled_rows(pairs), bench.rows.kto(pairs, batch_size=bench.batch_size)
+    best = {**ONCE, "gradient_checkpointing": False, "precompute_ref_log_probs": True}
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("kto", rows, OURS),
+            f"{TRL}, best": lambda: bench.run_peer("kto", theirs, best),
+        },
+        bench.rounds,
+    )
+    return speed("kto", "replies", len(rows), measured)
+
+
+def ppo(bench: Bench) -> Metrics:
+    """PPO: replies of a fixed length and four passes over each rollout, against the last TRL that has it."""
+    num_prompts, num_new, epochs, minibatches = 2 * bench.batch_size, bench.num_new_tokens, 4, 2
+    judge = bench.folder / "judge"
+    pairs = bench.texts.pairs[: bench.num_rollouts * num_prompts]
+    ours = {
+        "batch_size": num_prompts,
+        "num_minibatches": minibatches,
+        "num_ppo_epochs": epochs,
+        "max_completion_tokens": num_new,
+        "num_critic_warmup": 0,
+        "max_update_kl": 1e6,
+        "max_kl": 1e6,
+    }
+    theirs = {
+        "per_device_train_batch_size": num_prompts // minibatches,
+        "gradient_accumulation_steps": minibatches,
+        "num_mini_batches": minibatches,
+        "num_ppo_epochs": epochs,
+        "response_length": num_new,
+        "temperature": 1.0,
+        "total_episodes": len(pairs),
+        "num_sample_generations": 0,
+        "gradient_checkpointing": False,
+    }
+    rows, prompts = prompt_rows(pairs), bench.rows.ppo(pairs)
+    save_judge(bench.model, judge)
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("ppo", rows, ours, reward_model=judge),
+            f"{TRL_PPO}, best": lambda: bench.run_peer("ppo", prompts, theirs, module="trl_ppo_worker"),
+        },
+        bench.rounds,
+    )
+    return speed("ppo", "prompts", len(pairs), measured)
+
+
+def save_judge(model: Path, folder: Path) -> None:
+    """A reward model with a random head on the model's own weights."""
+    from torch import nn
+
+    from training.algorithms.models import reward_model_from, score_head
+    from training.algorithms.tokenisation import load_tokenizer
+
+    tokenizer = load_tokenizer(str(model))
+    network = reward_model_from(str(model), pad_id=int(tokenizer.pad_token_id or 0)).network
+    nn.init.normal_(score_head(network).weight)
+    network.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+MEASURES: dict[str, Callable[[Bench], Metrics]] = {
+    "dpo": dpo,
+    "reward": reward,
+    "rankings": rankings,
+    "sft": sft,
+    "kto": kto,
+    "ppo": ppo,
+}
+
+
+def rankings_by_size(rankings: Sequence[Ranking]) -> dict[int, int]:
+    """How many rankings there are of each K."""
+    sizes = [len(ranking.replies) for ranking in rankings]
+    return {size: sizes.count(size) for size in sorted(set(sizes))}
