@@ -5,7 +5,7 @@ N completion tokens of the whole batch, C completions, D channels, L longest com
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -109,7 +109,7 @@ def costs(model: LanguageModel | RewardModel, trees: Sequence[TokenTree]) -> lis
 
 
 def cut_by_tokens(
-    indexes: Sequence[int], lengths: Sequence[int], *, max_tokens: int, is_padded: bool = True
+    indexes: Sequence[int], lengths: Mapping[int, int], *, max_tokens: int, is_padded: bool = True
 ) -> Iterator[list[int]]:
     """Consecutive groups of `indexes` whose size stays within `max_tokens`; a longer one stands alone.
 
@@ -137,10 +137,22 @@ def micro_batches(
     rows: Sequence[int] | None = None,
 ) -> Iterator[tuple[list[int], TreeBatch]]:
     """The trees (of `rows`, if given) in batches of like length, each with the rows that it holds."""
-    lengths = costs(model, trees)
-    order = sorted(range(len(trees)) if rows is None else rows, key=lengths.__getitem__)
-    for group in cut_by_tokens(order, lengths, max_tokens=max_tokens, is_padded=not model.reads_trees):
+    for group in groups(model, trees, max_tokens=max_tokens, rows=rows):
         yield group, collate([trees[i] for i in group], pad_id=pad_id)
+
+
+def groups(
+    model: LanguageModel | RewardModel,
+    trees: Sequence[TokenTree],
+    *,
+    max_tokens: int,
+    rows: Sequence[int] | None = None,
+) -> Iterator[list[int]]:
+    """Numbers of trees (of `rows`, if given) of like length whose batch computes at most `max_tokens`."""
+    chosen = range(len(trees)) if rows is None else rows
+    lengths = dict(zip(chosen, costs(model, [trees[row] for row in chosen]), strict=True))
+    order = sorted(chosen, key=lengths.__getitem__)
+    return cut_by_tokens(order, lengths, max_tokens=max_tokens, is_padded=not model.reads_trees)
 
 
 @dataclass(frozen=True, kw_only=True)

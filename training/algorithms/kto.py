@@ -15,7 +15,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from training.algorithms.batches import collate, completion_logps, cut_by_tokens, sum_by_completion
+from training.algorithms.batches import collate, completion_logps, micro_batches, sum_by_completion
 from training.algorithms.config import KTOConfig
 from training.algorithms.examples import DataError, LabelledReply, read_labels
 from training.algorithms.loop import Measures
@@ -105,8 +105,6 @@ def only(trees: Sequence[TokenTree], number: int) -> list[TokenTree]:
 def summed_logps(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int) -> Tensor:
     """Summed log-probabilities of the one completion of each tree, nats, shape (C,)."""
     logps_C = torch.zeros(len(trees))
-    lengths = [tree.num_padded_tokens for tree in trees]
-    for group in cut_by_tokens(sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=max_tokens):
-        batch = collate([trees[i] for i in group], pad_id=pad_id)
+    for group, batch in micro_batches(model, trees, pad_id=pad_id, max_tokens=max_tokens):
         logps_C[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch)
     return logps_C

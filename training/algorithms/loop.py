@@ -9,14 +9,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from transformers import PreTrainedTokenizerFast
 
-from training.algorithms.batches import BatchOrder, cut_by_tokens
+from training.algorithms.batches import BatchOrder, costs, groups
 from training.algorithms.config import CommonConfig
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW, adamw, clipped_step, scheduled_rate
 from training.algorithms.session import Session, Trainables
-from training.algorithms.tree_support import reads_trees
+from training.algorithms.tokenisation import TokenTree
 
 Measures = Mapping[str, Tensor]  # sums over the examples (or tokens) of a micro-batch, scalars
 
@@ -31,9 +32,9 @@ def no_goal(values: Mapping[str, float]) -> bool:
 class Objective:
     """What an algorithm supplies to `fit`. Examples are known by their index."""
 
-    network: PreTrainedModel  # trained, all of its parameters
+    model: LanguageModel | RewardModel  # trained, all of its parameters
     tokenizer: PreTrainedTokenizerFast
-    lengths: Sequence[int]  # padded tokens of each training example
+    trees: Sequence[TokenTree]  # one for each training example
     count: Callable[[Sequence[int]], float]  # what a loss is divided by: pairs, or completion tokens
     loss: Callable[[Sequence[int]], tuple[Tensor, Measures]]  # the sum of losses, and sums of measurements
     evaluate: Callable[[int], dict[str, float]]  # held-out measurements after so many steps; may write samples
@@ -42,11 +43,11 @@ class Objective:
 
 def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
-    optimiser = adamw(objective.network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
-    trainables = Trainables(
-        network=objective.network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser}
-    )
-    order = batch_order(objective.lengths, config, seed=session.spec.seed)
+    network = objective.model.network
+    optimiser = adamw(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+    trainables = Trainables(network=network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
+    lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same
+    order = batch_order(lengths, config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
     done = session.resume(trainables)
     if done == 0 and config.eval_every:
@@ -83,8 +84,8 @@ def train_step(
     started = time.perf_counter()
     count = objective.count(indexes)
     totals: dict[str, Tensor] = {}
-    is_padded = not reads_trees(objective.network)
-    for micro in cut_by_tokens(indexes, objective.lengths, max_tokens=config.micro_batch_tokens, is_padded=is_padded):
+    model, trees = objective.model, objective.trees
+    for micro in groups(model, trees, max_tokens=config.micro_batch_tokens, rows=indexes):
         loss, measures = objective.loss(micro)
         (loss / count).backward()
         for name, total in {"loss": loss.detach(), **measures}.items():
@@ -99,7 +100,7 @@ def train_step(
         final=config.final_learning_rate,
     )
     norm = clipped_step(optimiser, learning_rate=rate, max_grad_norm=config.max_grad_norm)
-    num_tokens = sum(objective.lengths[index] for index in indexes)
+    num_tokens = sum(costs(model, [trees[index] for index in indexes]))
     speed = num_tokens / (time.perf_counter() - started)
     return {**values, "learning_rate": rate, "grad_norm": norm.item(), "tokens_per_second": speed}
 

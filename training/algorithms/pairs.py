@@ -10,10 +10,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from training.algorithms.batches import TreeBatch, cut_by_tokens, sum_by_completion
+from training.algorithms.batches import TreeBatch, groups, sum_by_completion
 from training.algorithms.examples import PreferencePair
 from training.algorithms.loop import Measures
 from training.algorithms.losses import RewardedLoss
+from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.tokenisation import ChatTokeniser, TokenTree
 
 PairStep = Callable[[Sequence[int]], tuple[Tensor, Measures]]  # indexes to summed loss and summed measures
@@ -58,15 +59,16 @@ def policy_measures(result: RewardedLoss, chosen_logps_P: Tensor, rejected_logps
     }
 
 
-def evaluate_pairs(step: PairStep, lengths: Sequence[int], *, max_tokens: int) -> dict[str, float]:
+def evaluate_pairs(
+    step: PairStep, model: LanguageModel | RewardModel, trees: Sequence[TokenTree], *, max_tokens: int
+) -> dict[str, float]:
     """Means over held-out examples of the loss and of everything that a training step measures."""
-    if not lengths:
+    if not trees:
         return {}
     totals: dict[str, float] = {}
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
     with torch.no_grad():
-        for group in cut_by_tokens(order, lengths, max_tokens=max_tokens):
+        for group in groups(model, trees, max_tokens=max_tokens):
             loss, measures = step(group)
             for name, total in {"loss": loss, **measures}.items():
                 totals[name] = totals.get(name, 0.0) + total.item()
-    return {f"held_out_{name}": total / len(lengths) for name, total in totals.items()}
+    return {f"held_out_{name}": total / len(trees) for name, total in totals.items()}

@@ -40,11 +40,6 @@ class PolicyRun:
     num_train: int
     shown: list[Conversation]  # held-out prompts whose replies are shown at evaluations
 
-    @property
-    def lengths(self) -> list[int]:
-        """Padded tokens of each tree."""
-        return [tree.num_padded_tokens for tree in self.trees]
-
 
 def start_policy(
     session: Session,
@@ -88,7 +83,6 @@ def fit_policy(
     `begin_batch` sees the indexes of a whole batch before its first micro-batch and returns their count,
     `begin_evaluation` those of all held-out trees.
     """
-    lengths = run.lengths
     held_out = range(run.num_train, len(run.trees))
 
     def evaluate(step: int) -> dict[str, float]:
@@ -97,14 +91,15 @@ def fit_policy(
             begin_evaluation(held_out)
         return evaluate_pairs(
             lambda indexes: loss([run.num_train + i for i in indexes]),
-            lengths[run.num_train :],
+            run.model,
+            run.trees[run.num_train :],
             max_tokens=config.micro_batch_tokens,
         )
 
     objective = Objective(
-        network=run.model.network,
+        model=run.model,
         tokenizer=run.tokeniser.tokenizer,
-        lengths=lengths[: run.num_train],
+        trees=run.trees[: run.num_train],
         count=begin_batch,
         loss=loss,
         evaluate=evaluate,

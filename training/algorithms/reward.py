@@ -40,13 +40,13 @@ def train_reward(session: Session, config: RewardConfig) -> None:
 
     def evaluate(step: int) -> dict[str, float]:
         del step
-        lengths = [item.tree.num_padded_tokens for item in held_out]
-        return evaluate_pairs(held_out_loss, lengths, max_tokens=config.micro_batch_tokens)
+        trees = [item.tree for item in held_out]
+        return evaluate_pairs(held_out_loss, model, trees, max_tokens=config.micro_batch_tokens)
 
     objective = Objective(
-        network=model.network,
+        model=model,
         tokenizer=tokeniser.tokenizer,
-        lengths=[item.tree.num_padded_tokens for item in train],
+        trees=[item.tree for item in train],
         count=lambda indexes: float(len(indexes)),
         loss=loss,
         evaluate=evaluate,

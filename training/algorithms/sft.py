@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from training.algorithms.batches import collate, completion_logps, cut_by_tokens, sum_by_completion
+from training.algorithms.batches import collate, completion_logps, micro_batches, sum_by_completion
 from training.algorithms.config import SFTConfig
 from training.algorithms.examples import Demonstration, read_demonstrations
 from training.algorithms.loop import Measures, Objective, fit
@@ -44,9 +44,9 @@ def train_sft(session: Session, config: SFTConfig) -> None:
         return config.stop_at_exact is not None and values.get("held_out_exact", 0.0) >= config.stop_at_exact
 
     objective = Objective(
-        network=model.network,
+        model=model,
         tokenizer=tokeniser.tokenizer,
-        lengths=[tree.num_padded_tokens for tree in trees],
+        trees=trees,
         count=lambda indexes: float(sum(num_tokens[i] for i in indexes)),
         loss=loss,
         evaluate=evaluate,
@@ -71,9 +71,7 @@ def evaluate_sft(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: in
     if not trees:
         return {}
     losses, hits, num_wrong = [], [], []
-    lengths = [tree.num_padded_tokens for tree in trees]
-    for group in cut_by_tokens(sorted(range(len(trees)), key=lengths.__getitem__), lengths, max_tokens=max_tokens):
-        batch = collate([trees[i] for i in group], pad_id=pad_id)
+    for _, batch in micro_batches(model, trees, pad_id=pad_id, max_tokens=max_tokens):
         scored = completion_logps(model, batch)
         losses.append(sft_loss(logps_N=scored.logps_N))
         hits.append(scored.is_greedy_N.float())

@@ -126,10 +126,15 @@ def test_laying_out_and_picking_up_are_inverse() -> None:
 
 def test_micro_batches_stay_within_their_budget_and_lose_nobody() -> None:
     lengths = [5, 9, 2, 30, 4, 4]
-    groups = list(cut_by_tokens(range(6), lengths, max_tokens=20))
+    groups = list(cut_by_tokens(range(6), dict(enumerate(lengths)), max_tokens=20))
     assert [index for group in groups for index in group] == list(range(6))
     assert groups == [[0, 1], [2], [3], [4, 5]]
     assert all(len(group) == 1 or max(lengths[i] for i in group) * len(group) <= 20 for group in groups)
+
+
+def test_a_row_of_trees_holds_what_its_sum_allows() -> None:
+    lengths = dict(enumerate([5, 9, 2, 30, 4, 4]))
+    assert list(cut_by_tokens(range(6), lengths, max_tokens=20, is_padded=False)) == [[0, 1, 2], [3], [4, 5]]
 
 
 @pytest.mark.parametrize("groups_by_length", [True, False])
