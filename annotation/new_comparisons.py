@@ -8,7 +8,7 @@ from django.db import transaction
 
 from annotation import categories, judge_routing
 from annotation.models import Campaign, Candidate, Comparison, Slot
-from generation.models import Completion, Prompt
+from generation.models import Completion, Prompt, ScoringRun
 
 BATCH = 2000
 
@@ -36,9 +36,18 @@ class NewComparison:
 
 
 def create_comparisons(
-    *, campaign: Campaign, groups: Sequence[NewComparison], overlap: int | None = None, priority: int = 0
+    *,
+    campaign: Campaign,
+    groups: Sequence[NewComparison],
+    overlap: int | None = None,
+    priority: int = 0,
+    choice: str = Comparison.Choice.RANDOM,
+    scoring_run: ScoringRun | None = None,
 ) -> list[Comparison]:
-    """Store what the campaign does not have yet, with `overlap` slots each; returns the new comparisons in order."""
+    """Store what the campaign does not have yet, with `overlap` slots each; returns the new comparisons in order.
+
+    `choice` and `scoring_run` are kept with them: they say how the groups were chosen.
+    """
     with transaction.atomic():
         Campaign.objects.select_for_update().get(pk=campaign.pk)
         known = set(campaign.comparisons.values_list("fingerprint", flat=True))
@@ -57,6 +66,8 @@ def create_comparisons(
                         group.prompt, [labels[one.pk] for one in group.completions if one.pk in labels]
                     ),
                     priority=priority,
+                    choice=Comparison.Choice(choice),
+                    scoring_run=scoring_run,
                 )
                 for key, group in new.items()
             ],

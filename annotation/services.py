@@ -1,18 +1,19 @@
 """Writes to campaigns, annotators, judging runs and datasets."""
 
-import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import transaction
 
 from accounts.models import User, Workspace
 from annotation import campaign_policy, campaign_versions, quality_pauses
+from annotation.comparison_choice import CandidateChoice, chosen_groups
 from annotation.judges import check_can_answer, check_judge, newest_version
 from annotation.models import (
     Annotator,
     Campaign,
+    Comparison,
     Dataset,
     Enrolment,
     JudgingRun,
@@ -21,7 +22,7 @@ from annotation.new_comparisons import NewComparison, create_comparisons
 from annotation.question import Question
 from core import jobs
 from core.errors import ConcordError, IllegalTransition
-from generation.models import Completion, Prompt, PromptSet, SamplingRun
+from generation.models import PromptSet, SamplingRun, ScoringRun
 
 Status = Campaign.Status
 TRANSITIONS: dict[Status, set[Status]] = {
@@ -104,25 +105,40 @@ def add_comparisons(
     overlap: int | None = None,
     priority: int = 0,
     seed: int = 0,
+    choice: str = Comparison.Choice.RANDOM,
+    scoring_run: ScoringRun | None = None,
 ) -> int:
     """Compare the distinct completions of each prompt of a sampling run; returns how many comparisons are new.
 
     `size` defaults to the question's number of completions. Near-duplicates are never compared. Of many possible
-    groups a seeded choice of `max_per_prompt` is taken. Adding the same run again adds nothing twice.
+    groups `max_per_prompt` are taken: a seeded choice, or those whose scores lie widest apart or closest together.
+    Adding the same run again adds nothing twice. Raises `CampaignRefused`, `ChoiceRefused`.
     """
+    how = CandidateChoice(choice=choice, scoring_run=scoring_run)
+    how.check(sampling_run)
     wanted = Question.from_json(campaign.question).num_completions
     size = wanted if size is None else size
     _check_addition(campaign, sampling_run, size, wanted)
     rng = random.Random(seed)  # noqa: S311 -- a reproducible choice, not a secret
-    groups: list[NewComparison] = []
-    for prompt, completions in _by_prompt(sampling_run.completions.distinct_texts().select_related("prompt")):
-        possible = list(itertools.combinations(completions, size))
-        rng.shuffle(possible)
-        groups += [NewComparison(prompt=prompt, completions=group) for group in possible[:max_per_prompt]]
+    groups = chosen_groups(
+        sampling_run.completions.distinct_texts().select_related("prompt"),
+        size=size,
+        how=how,
+        max_per_prompt=max_per_prompt,
+        rng=rng,
+    )
     if max_comparisons is not None:
         rng.shuffle(groups)
         groups = groups[:max_comparisons]
-    return len(create_comparisons(campaign=campaign, groups=groups, overlap=overlap, priority=priority))
+    made = create_comparisons(
+        campaign=campaign,
+        groups=groups,
+        overlap=overlap,
+        priority=priority,
+        choice=how.choice,
+        scoring_run=how.scoring_run,
+    )
+    return len(made)
 
 
 def add_prompts(
@@ -147,13 +163,6 @@ def _check_addition(campaign: Campaign, sampling_run: SamplingRun, size: int, wa
         raise CampaignRefused("The sampling run must belong to the campaign's workspace.")
     if size != wanted:
         raise CampaignRefused(f"The question of {campaign} compares {wanted} completions, not {size}.")
-
-
-def _by_prompt(completions: Iterable[Completion]) -> list[tuple[Prompt, list[Completion]]]:
-    groups: dict[int, tuple[Prompt, list[Completion]]] = {}
-    for completion in sorted(completions, key=lambda completion: (completion.prompt_id, completion.pk)):
-        groups.setdefault(completion.prompt_id, (completion.prompt, []))[1].append(completion)
-    return list(groups.values())
 
 
 def person_annotator(*, workspace: Workspace, user: User) -> Annotator:

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from accounts.models import Membership, User, Workspace
 from annotation.campaign_policy import MAX_COUNT
-from annotation.models import Campaign
+from annotation.models import Campaign, Comparison
 from core.models import Job
-from generation.models import PromptSet, SamplingRun
+from generation.models import PromptSet, SamplingRun, ScoringRun
 
 MAX_GUIDELINE_CHARACTERS = 200_000
 MAX_OVERLAP = 1000
@@ -18,6 +18,8 @@ MAX_LEASE_MINUTES = 7 * 24 * 60
 WHEN = {
     "sampling_run": "kind=pairwise|ranking|rating",
     "max_per_prompt": "kind=pairwise|ranking|rating sampling_run",
+    "choice": "kind=pairwise|ranking|rating sampling_run",
+    "scoring_run": "kind=pairwise|ranking|rating sampling_run choice=widest|closest",
     "prompt_set": "kind=demonstration",
     "random_share": "selection=adaptive",
     "settled_probability": "selection=adaptive",
@@ -26,7 +28,7 @@ WHEN = {
 }
 CAMPAIGN_FIELDS = (
     *("workspace", "name", "overlap", "lease_minutes"),
-    *("sampling_run", "max_per_prompt", "prompt_set"),
+    *("sampling_run", "max_per_prompt", "choice", "scoring_run", "prompt_set"),
 )
 POLICY_SECTIONS = {
     "Which task comes next": ("selection", "random_share", "settled_probability", "skip_policy", "exposure_cap"),
@@ -90,6 +92,16 @@ class CampaignForm(GuidelinesForm):
     max_per_prompt = forms.IntegerField(
         label="Comparisons of each prompt, at most", min_value=1, required=False, help_text="Empty: every possible one."
     )
+    choice = forms.ChoiceField(
+        label="Chosen", choices=Comparison.Choice.choices, initial=Comparison.Choice.RANDOM, required=False
+    )
+    scoring_run = forms.ModelChoiceField(
+        label="By the scores of",
+        queryset=ScoringRun.objects.none(),
+        required=False,
+        empty_label="choose a scoring run",
+        help_text="Of these completions, by a reward model: started on the sampling run's page.",
+    )
     prompt_set = forms.ModelChoiceField(
         label="Ask for replies to", queryset=PromptSet.objects.none(), required=False, empty_label="nothing yet"
     )
@@ -100,6 +112,8 @@ class CampaignForm(GuidelinesForm):
         self._choose("workspace", workspaces)
         finished = SamplingRun.objects.filter(status=Job.Status.FINISHED, workspace__in=workspaces)
         self._choose("sampling_run", finished.select_related("workspace"))
+        scored = ScoringRun.objects.filter(status=Job.Status.FINISHED, workspace__in=workspaces)
+        self._choose("scoring_run", scored.order_by("-pk"))
         self._choose("prompt_set", PromptSet.objects.filter(workspace__in=workspaces).order_by("name"))
 
     def clean(self) -> dict[str, Any]:
@@ -108,15 +122,27 @@ class CampaignForm(GuidelinesForm):
         workspace = cleaned.get("workspace")
         if workspace and Campaign.objects.filter(workspace=workspace, name=cleaned.get("name")).exists():
             self.add_error("name", f"{workspace} already has a campaign of this name; choose another.")
+        self._clean_choice(cleaned)
         for name in ("sampling_run", "prompt_set"):
             source = cleaned.get(name)
             if workspace and source and source.workspace_id != workspace.pk:
                 self.add_error(name, f"“{source}” belongs to another workspace than {workspace}.")
         return cleaned
 
+    def _clean_choice(self, cleaned: dict[str, Any]) -> None:
+        """At random without scores; otherwise by scores of the completions that are compared."""
+        if not cleaned.get("sampling_run") or cleaned.get("choice") in {None, "", Comparison.Choice.RANDOM}:
+            cleaned |= {"choice": Comparison.Choice.RANDOM, "scoring_run": None}
+            return
+        scoring_run = cleaned.get("scoring_run")
+        if scoring_run is None:
+            self.add_error("scoring_run", "Name the scores to choose by, or choose at random.")
+        elif scoring_run.sampling_run_id != cleaned["sampling_run"].pk:
+            self.add_error("scoring_run", f"“{scoring_run}” has scored the completions of another sampling run.")
+
     def _choose(self, name: str, rows: Any) -> None:
         field = self.fields[name]
-        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 -- the three above
+        assert isinstance(field, forms.ModelChoiceField)  # noqa: S101 -- the four above
         field.queryset = rows
 
 

@@ -33,7 +33,11 @@ def _fill(campaign: Campaign, question: Question, fields: Mapping[str, Any]) -> 
     """A question about replies takes them from a sampling run, one that shows none its prompts from a set."""
     if question.num_completions and fields["sampling_run"]:
         return services.add_comparisons(
-            campaign=campaign, sampling_run=fields["sampling_run"], max_per_prompt=fields["max_per_prompt"]
+            campaign=campaign,
+            sampling_run=fields["sampling_run"],
+            max_per_prompt=fields["max_per_prompt"],
+            choice=fields["choice"],
+            scoring_run=fields["scoring_run"],
         )
     if not question.num_completions and fields["prompt_set"]:
         return services.add_prompts(campaign=campaign, prompt_set=fields["prompt_set"])

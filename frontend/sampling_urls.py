@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from frontend.views import generation, sampling
+from frontend.views import generation, sampling, scoring
 
 urlpatterns = [
     path("prompt-sets/<int:set_id>/sample/", sampling.new_sampling, name="new-sampling"),
@@ -13,4 +13,7 @@ urlpatterns = [
     path("sampling-runs/<int:run_id>/figures/", generation.sampling_figures, name="sampling-figures"),
     path("sampling-runs/<int:run_id>/cancel/", generation.cancel_sampling, name="cancel-sampling"),
     path("sampling-runs/<int:run_id>/retry/", sampling.retry_sampling, name="retry-sampling"),
+    path("sampling-runs/<int:run_id>/score/", scoring.start_scoring, name="start-scoring"),
+    path("scoring-runs/<int:run_id>/", scoring.scoring_run, name="scoring-run"),
+    path("scoring-runs/<int:run_id>/cancel/", scoring.cancel_scoring, name="cancel-scoring"),
 ]

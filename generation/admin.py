@@ -6,6 +6,7 @@ from accounts.admin import JobAdmin, RecordAdmin, RecordInline
 from generation.models import (
     Completion,
     CompletionFlag,
+    CompletionScore,
     Constitution,
     ConstitutionVersion,
     GuardRun,
@@ -19,6 +20,7 @@ from generation.models import (
     SamplingArm,
     SamplingFailure,
     SamplingRun,
+    ScoringRun,
 )
 
 
@@ -150,6 +152,21 @@ class GuardVerdictAdmin(RecordAdmin):
     list_filter = ("is_flagged",)
     search_fields = ("reply", "run__name")
     list_select_related = ("run",)
+    is_deletable = False
+
+
+@admin.register(ScoringRun)
+class ScoringRunAdmin(JobAdmin):
+    """Scoring runs."""
+
+
+@admin.register(CompletionScore)
+class CompletionScoreAdmin(RecordAdmin):
+    """What reward models said."""
+
+    list_display = ("id", "run", "completion", "value")
+    search_fields = ("run__name",)
+    list_select_related = ("run", "completion")
     is_deletable = False
 
 

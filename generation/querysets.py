@@ -92,3 +92,9 @@ class GuardVerdictQuerySet(VisibleMixin):
     """Verdicts reach their workspace through their run."""
 
     workspace_path = "run__workspace"
+
+
+class CompletionScoreQuerySet(VisibleMixin):
+    """Scores reach their workspace through their run."""
+
+    workspace_path = "run__workspace"

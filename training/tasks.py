@@ -3,6 +3,7 @@
 from celery import shared_task
 
 from core import jobs
+from generation.models import ScoringRun
 from training.models import TrainingRun
 
 
@@ -12,3 +13,11 @@ def run_training(pk: int) -> None:
     from training import runner
 
     jobs.perform(TrainingRun, pk, runner.train)
+
+
+@shared_task
+def run_scoring(pk: int) -> None:
+    """Carry out the scoring run, unless somebody else does."""
+    from training import scoring_runner
+
+    jobs.perform(ScoringRun, pk, scoring_runner.score)

@@ -8,7 +8,7 @@ from accounts.api.fields import InputSerializer, ObjectField, VisibleField, Work
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from annotation.models import Annotator, Campaign, Comparison, Enrolment, JudgingRun, Judgment
 from annotation.question import Question, QuestionInvalid
-from generation.models import SamplingRun
+from generation.models import SamplingRun, ScoringRun
 
 MAX_OVERLAP = 1000
 MAX_LEASE_SECONDS = 7 * 24 * 3600
@@ -74,6 +74,12 @@ class ComparisonsInput(InputSerializer):
     )
     priority = serializers.IntegerField(min_value=-MAX_INTEGER, max_value=MAX_INTEGER, default=0)
     seed = seed_field()
+    choice = serializers.ChoiceField(
+        choices=Comparison.Choice.choices,
+        default=Comparison.Choice.RANDOM,
+        help_text="Of many: any, or by the scores of `scoring_run` those widest apart or closest together.",
+    )
+    scoring_run = VisibleField(queryset=ScoringRun.objects.all(), allow_null=True, default=None)
 
 
 class NumAddedSerializer(serializers.Serializer[Any]):
@@ -91,7 +97,17 @@ class ComparisonSerializer(serializers.ModelSerializer[Comparison]):
 
     class Meta:
         model = Comparison
-        fields = ["id", "prompt", "completions", "priority", "num_slots", "num_judged", "created_at"]
+        fields = [
+            "id",
+            "prompt",
+            "completions",
+            "choice",
+            "scoring_run",
+            "priority",
+            "num_slots",
+            "num_judged",
+            "created_at",
+        ]
 
     def get_completions(self, comparison: Comparison) -> list[int]:
         candidates = sorted(comparison.candidates.all(), key=lambda candidate: candidate.position)

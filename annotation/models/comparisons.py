@@ -9,13 +9,18 @@ from django.db.models.functions import Random
 
 from annotation.models.campaigns import Annotator, Campaign
 from annotation.querysets import OfCampaignQuerySet, SlotQuerySet
-from generation.models import Completion, Prompt
+from generation.models import Completion, Prompt, ScoringRun
 
 OPEN_SLOTS: Final = Q(judged_at=None, withdrawn_at=None, purpose="main")
 
 
 class Comparison(models.Model):
     """One unit to judge: a prompt and up to 9 completions of it, numbered from 0 by `Candidate.position`."""
+
+    class Choice(models.TextChoices):
+        RANDOM = "random", "At random"  # of all possible ones, or all of them
+        WIDEST = "widest", "Widest apart"  # by scoring_run: of two, the best and the worst
+        CLOSEST = "closest", "Closest together"  # by scoring_run: what it can hardly tell apart
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparisons")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="comparisons")
@@ -26,6 +31,10 @@ class Comparison(models.Model):
     fingerprint = models.CharField(max_length=64)  # SHA-256 of the sorted completion ids: once per campaign
     pair_key = models.BigIntegerField(default=0)  # which models wrote the completions, in order; sides balance by it
     categories = ArrayField(models.CharField(max_length=100), default=list, blank=True)  # tags, and "sensitive"
+    choice = models.CharField(max_length=8, choices=Choice.choices, default=Choice.RANDOM, db_default=Choice.RANDOM)
+    scoring_run = models.ForeignKey(
+        ScoringRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="comparisons"
+    )  # whose scores chose it; null: none did, or they are gone
     gold = models.JSONField(null=True, blank=True)  # the known answer; such a comparison has no slots of its own
     gold_note = models.TextField(blank=True)  # why it is right
     is_qualification = models.BooleanField(default=False)  # a gold item that is asked before anything else

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models import Count, Q
+from django.db.models import Count, Prefetch, Q
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -13,8 +13,17 @@ from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
 from frontend.views.guards import guards_for
+from frontend.views.scoring import reward_models_for
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
-from generation.models import Completion, LanguageModel, Prompt, PromptSet, SamplingRun
+from generation.models import (
+    Completion,
+    CompletionScore,
+    LanguageModel,
+    Prompt,
+    PromptSet,
+    SamplingRun,
+    ScoringRun,
+)
 from generation.sampling_figures import figures_of, total
 from generation.splits import split_of
 
@@ -66,7 +75,8 @@ def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     context = _state(run) | {"run": run}
     if request.htmx:
         return render(request, "frontend/generation/sampling_state.html", context)
-    context |= _sampled(request, run) | _quality(run) | _guards(request, run) | _buttons(request, run)
+    context |= _sampled(request, run) | _quality(run) | _guards(request, run) | _scoring(request, run)
+    context |= _buttons(request, run)
     return render(request, "frontend/generation/sampling_run.html", context)
 
 
@@ -120,7 +130,7 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
     prompts = Prompt.objects.filter(is_sampled | Q(pk__in=run.failures.values("prompt"))).order_by("pk")
     page = Paginator(prompts, SAMPLED_PROMPTS_PER_PAGE).get_page(request.GET.get("page"))
     by_arm: dict[tuple[int, int | None], list[Completion]] = {}
-    completions = run.completions.filter(prompt__in=list(page)).prefetch_related("flags")
+    completions = run.completions.filter(prompt__in=list(page)).prefetch_related("flags", _newest_scores(run))
     for completion in completions.order_by("index", "pk"):
         by_arm.setdefault((completion.prompt_id, completion.arm_id), []).append(completion)
     failures = {(one.prompt_id, one.arm_id): one for one in run.failures.filter(prompt__in=list(page))}
@@ -136,6 +146,12 @@ def _sampled(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
     }
 
 
+def _newest_scores(run: SamplingRun) -> Prefetch[Any]:
+    """`shown_scores`: of each completion the score of the newest scoring run, if there is one."""
+    newest = run.scoring_runs.filter(status=ScoringRun.Status.FINISHED).order_by("-pk")[:1]
+    return Prefetch("scores", CompletionScore.objects.filter(run__in=newest), to_attr="shown_scores")
+
+
 def _guards(request: SignedInRequest, target: PromptSet | SamplingRun) -> dict[str, Any]:
     """Guard runs over it, and the guards that could check it, for those who may start one."""
     is_complete = isinstance(target, PromptSet) or target.has_ended
@@ -146,6 +162,13 @@ def _guards(request: SignedInRequest, target: PromptSet | SamplingRun) -> dict[s
         "guard_target": "prompt_set" if isinstance(target, PromptSet) else "sampling_run",
         "guard_target_id": target.pk,
     }
+
+
+def _scoring(request: SignedInRequest, run: SamplingRun) -> dict[str, Any]:
+    """Scoring runs over it, and the reward models that could score it, for those who may start one."""
+    may_start = run.has_ended and may_engineer(request.user, run.workspace)
+    models = reward_models_for(run.workspace) if may_start else None
+    return {"scoring_runs": run.scoring_runs.all(), "reward_models": models or None}
 
 
 def _quality(run: SamplingRun) -> dict[str, Any]:

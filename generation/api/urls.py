@@ -5,6 +5,7 @@ from django.urls import path
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
 from generation.api.constitution_views import ConstitutionViewSet, RevisionRunViewSet, RevisionViewSet
 from generation.api.guard_views import GuardRunViewSet, GuardVerdictViewSet
+from generation.api.scoring_views import CompletionScoreViewSet, ScoringRunViewSet
 from generation.api.views import (
     CompletionViewSet,
     ModelViewSet,
@@ -40,6 +41,10 @@ urlpatterns = [
     path("revision-runs/<int:pk>", RevisionRunViewSet.as_view(ONE), name="api-revision-run"),
     path("revision-runs/<int:pk>/cancel", RevisionRunViewSet.as_view(CANCEL), name="api-cancel-revision"),
     path("revision-runs/<int:revision_run>/revisions", RevisionViewSet.as_view(LIST), name="api-revisions"),
+    path("scoring-runs", ScoringRunViewSet.as_view(MANY), name="api-scoring-runs"),
+    path("scoring-runs/<int:pk>", ScoringRunViewSet.as_view(ONE), name="api-scoring-run"),
+    path("scoring-runs/<int:pk>/cancel", ScoringRunViewSet.as_view(CANCEL), name="api-cancel-scoring"),
+    path("scoring-runs/<int:scoring_run>/scores", CompletionScoreViewSet.as_view(LIST), name="api-scores"),
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),
     path("sampling-runs/<int:pk>", SamplingRunViewSet.as_view(ONE), name="api-sampling-run"),
     path("sampling-runs/<int:pk>/cancel", SamplingRunViewSet.as_view(CANCEL), name="api-cancel-sampling"),

@@ -1,4 +1,4 @@
-"""How different the candidates of one prompt are from each other, and how far scores set them apart."""
+"""How different the candidates of one prompt are from each other."""
 
 from __future__ import annotations
 
@@ -21,15 +21,6 @@ class Diversity:
     distinct_2: float  # different word pairs over all word pairs
     mean_distance: float  # Jaccard distance of the texts' word sets, over all pairs of texts
     self_bleu: float  # each text's BLEU against the others, mean (Zhu et al. 2018); 1: all the same
-
-
-@dataclass(frozen=True, kw_only=True)
-class Spread:
-    """The best and the worst of some scored candidates, by their places."""
-
-    best: int
-    worst: int
-    gap: float
 
 
 def diversity_of(texts: Sequence[str]) -> Diversity | None:
@@ -84,11 +75,3 @@ def _bleu(place: int, counts: Sequence[Sequence[Counter[Gram]]], lengths: Sequen
     closest = min((abs(other - length), other) for other in others)[1]
     brevity = min(0.0, 1 - closest / length)
     return math.exp(brevity + sum(logs) / len(logs))
-
-
-def spread_of(scores: Sequence[float]) -> Spread | None:
-    """The places of the highest and the lowest score, the first of equals; None if no two scores differ."""
-    if len(scores) < 2 or max(scores) == min(scores):
-        return None
-    best, worst = max(scores), min(scores)
-    return Spread(best=scores.index(best), worst=scores.index(worst), gap=best - worst)

@@ -6,10 +6,12 @@ from generation.models.guards import GuardRun, GuardVerdict
 from generation.models.language_models import LanguageModel
 from generation.models.prompts import Prompt, PromptSet
 from generation.models.sampling import SamplingArm, SamplingFailure, SamplingRun
+from generation.models.scoring import CompletionScore, ScoringRun
 
 __all__ = [
     "Completion",
     "CompletionFlag",
+    "CompletionScore",
     "Constitution",
     "ConstitutionVersion",
     "GuardRun",
@@ -23,4 +25,5 @@ __all__ = [
     "SamplingArm",
     "SamplingFailure",
     "SamplingRun",
+    "ScoringRun",
 ]

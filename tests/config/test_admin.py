@@ -42,6 +42,7 @@ def everything(factory: Factory) -> None:
     factory.marked_run()
     factory.sampling_failure()
     factory.guard_run()
+    factory.scoring_run()
     factory.revision_run()
     factory.device()
     factory.device_wait()

@@ -136,6 +136,18 @@ CASES = [
     Case("get", "api-guard-run", READ, path=of("guard_run")),
     Case("post", "api-cancel-guard", ENGINEERED_THERE, path=lambda w: {"pk": w.make.guard_run(status="running").pk}),
     Case("get", "api-guard-verdicts", READ, path=of("guard_run", "guard_run")),
+    Case("get", "api-scoring-runs", LISTED),
+    Case(
+        "post",
+        "api-scoring-runs",
+        "201 201 400 404 401",
+        body=lambda w: w.body(sampling_run=w.scoring_run.sampling_run_id, reward_model=w.scoring_run.reward_model_id),
+    ),
+    Case("get", "api-scoring-run", READ, path=of("scoring_run")),
+    Case(
+        "post", "api-cancel-scoring", ENGINEERED_THERE, path=lambda w: {"pk": w.make.scoring_run(status="running").pk}
+    ),
+    Case("get", "api-scores", READ, path=of("scoring_run", "scoring_run")),
     Case("get", "api-constitutions", LISTED),
     Case(
         "post",

@@ -26,6 +26,7 @@ from generation.models import (
     SamplingArm,
     SamplingFailure,
     SamplingRun,
+    ScoringRun,
 )
 from generation.prompt_lines import NewPrompt
 from tests.factory.columns import job_columns
@@ -128,6 +129,28 @@ class Generation(People):
         )
         if status == Job.Status.FINISHED:
             GuardVerdict.objects.create(run=run, prompt=prompt_set.prompts.first(), is_flagged=True, labels=["weapons"])
+        return run
+
+    def scoring_run(
+        self,
+        sampling_run: SamplingRun | None = None,
+        status: str = Job.Status.FINISHED,
+        *,
+        values: Sequence[float] = (),
+    ) -> ScoringRun:
+        """A scoring run; a finished one has given its completions `values`, unless given 0, 1, 2 …"""
+        sampling_run = sampling_run or self.sampling_run()
+        run = ScoringRun.objects.create(
+            workspace=sampling_run.workspace,
+            name=self._name("scoring"),
+            sampling_run=sampling_run,
+            reward_model=self.model(kind=LanguageModel.Kind.REWARD, workspace=sampling_run.workspace),
+            **job_columns(status),
+        )
+        if status == Job.Status.FINISHED:
+            completions = list(sampling_run.completions.order_by("pk"))
+            for completion, value in zip(completions, values or range(len(completions)), strict=True):
+                run.scores.create(completion=completion, value=value)
         return run
 
     def constitution(self, *, workspace: Workspace | None = None) -> Constitution:

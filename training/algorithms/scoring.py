@@ -23,6 +23,8 @@ from training.algorithms.chat import Conversation
 from training.algorithms.models import LanguageModel, RewardModel, load_language_model, load_reward_model
 from training.algorithms.tokenisation import ChatTokeniser, load_tokenizer
 
+Scorer = Callable[[Sequence[Conversation], Sequence[str]], list[float]]
+
 MICRO_BATCH_TOKENS: Final = 16_384  # padded tokens of one forward pass
 
 
@@ -30,9 +32,16 @@ def score_completions(
     model_path: str | Path, conversations: Sequence[Conversation], completions: Sequence[str]
 ) -> list[float]:
     """The reward model's score of each completion of the conversation beside it. Raises `TrainingFailure`."""
+    return reward_scorer(model_path)(conversations, completions)
+
+
+def reward_scorer(model_path: str | Path) -> Scorer:
+    """Scores conversations and completions by a reward model that is loaded once. Raises `TrainingFailure`."""
     model = load_reward_model(model_path)
     tokeniser = unlimited_tokeniser(model_path, model.network.config.max_position_embeddings)
-    return measured(model, tokeniser, conversations, completions, lambda batch: completion_scores(model, batch))
+    return lambda conversations, completions: measured(
+        model, tokeniser, conversations, completions, lambda batch: completion_scores(model, batch)
+    )
 
 
 def completion_logps(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from generation.candidate_quality.diversity import Spread, distinct_n, diversity_of, mean_distance, self_bleu, spread_of
+from generation.candidate_quality.diversity import distinct_n, diversity_of, mean_distance, self_bleu
 from generation.candidate_quality.flags import Flag, flags_of
 from generation.candidate_quality.language import language_of
 from generation.candidate_quality.lengths import histogram_of, statistics_of
@@ -94,12 +94,6 @@ def test_diversity_needs_two_texts_and_a_word() -> None:
     found = diversity_of(["the same", "the same"])
     assert found is not None
     assert (found.distinct_1, found.mean_distance) == (0.5, 0)
-
-
-def test_the_spread_is_from_the_best_to_the_worst() -> None:
-    assert spread_of([0.5, 2.0, -1.0, 2.0]) == Spread(best=1, worst=2, gap=3.0)
-    assert spread_of([1.0, 1.0]) is None
-    assert spread_of([1.0]) is None
 
 
 def test_statistics_of_lengths() -> None:

@@ -1,0 +1,55 @@
+"""Pages of scoring runs, and campaigns that are filled by their scores."""
+
+from __future__ import annotations
+
+from annotation.models import Campaign
+from annotation.question import pairwise
+from generation.models import LanguageModel, ScoringRun
+from tests.factory import Factory
+from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
+from tests.frontend.test_questions import whole
+
+
+def test_readers_see_scores_and_the_campaigns_that_were_filled_by_them(
+    factory: Factory, browse: Browse, statuses: Statuses
+) -> None:
+    run = factory.scoring_run()
+    body = whole(factory, pairwise(), sampling_run=run.sampling_run_id, choice="widest", scoring_run=run.pk)
+    assert browse(factory.alice()).post("/campaigns/new/create/", body).status_code == 302
+    made = Campaign.objects.get()
+    assert set(made.comparisons.values_list("choice", "scoring_run")) == {("widest", run.pk)}
+    assert statuses(f"/scoring-runs/{run.pk}/") == READERS_ONLY
+    page = browse(factory.dana()).get(f"/scoring-runs/{run.pk}/").content.decode()
+    assert "Widest apart" in page
+    assert f'<a href="/campaigns/{made.pk}/">{made}</a>' in page
+    sampled = browse(factory.dana()).get(f"/sampling-runs/{run.sampling_run_id}/").content.decode()
+    assert "score 5.000" in sampled
+    assert f"/scoring-runs/{run.pk}/" in sampled
+
+
+def test_a_campaign_is_not_filled_by_scores_of_other_replies(factory: Factory, browse: Browse) -> None:
+    run, other = factory.sampling_run(), factory.scoring_run()
+    for chosen, words in ((other.pk, "of another sampling run"), ("", "Name the scores to choose by")):
+        body = whole(factory, pairwise(), sampling_run=run.pk, choice="widest", scoring_run=chosen)
+        reply = browse(factory.alice()).post("/campaigns/new/create/", body)
+        assert reply.status_code == 422
+        assert words in reply.content.decode()
+    assert not Campaign.objects.exists()
+
+
+def test_engineers_start_and_cancel_a_scoring_run(factory: Factory, browse: Browse) -> None:
+    sampling_run, dana = factory.sampling_run(), browse(factory.dana())
+    assert "Score by" not in dana.get(f"/sampling-runs/{sampling_run.pk}/").content.decode()
+    reward = factory.model("Reward", kind=LanguageModel.Kind.REWARD)
+    assert "Score by" in dana.get(f"/sampling-runs/{sampling_run.pk}/").content.decode()
+    start = f"/sampling-runs/{sampling_run.pk}/score/"
+    reply = dana.post(start, {"reward_model": reward.pk})
+    run = ScoringRun.objects.get()
+    assert reply["Location"] == f"/scoring-runs/{run.pk}/"
+    assert (run.reward_model, run.created_by, run.status) == (reward, factory.dana(), "queued")
+    dana.post(f"/scoring-runs/{run.pk}/cancel/")
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+    for user in (factory.bob(), factory.charlie()):
+        assert browse(user).post(start, {"reward_model": reward.pk}).status_code == 404
+    assert dana.post(start, {"reward_model": "x"}).status_code == 404
