@@ -8,14 +8,14 @@ BIN := $(VENV)/bin
 VLLM_VENV := .venv-vllm
 VLLM_BIN := $(VLLM_VENV)/bin
 VLLM_LOCK := requirements/vllm-$(if $(shell command -v nvidia-smi),gpu,cpu).lock
-# So have the trainers that `benchmarks.training` measures ours against.
+# So have the trainers that ours is held against, in `benchmarks.training` and `make test-parity`.
 PEER_VENVS := .venv-trl .venv-trl-ppo
 # Checks read the settings but touch no database.
 NO_SERVICES := DATABASE_URL=postgresql:///unused SECRET_KEY=only-for-static-checks-nothing-is-signed-with-it
 # Small models gain nothing from thread pools that outnumber the cores; the hub is asked only for ids given as MODEL.
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: demo test install install-dev vllm bench-peers system-packages lint format types imports migrations unit serve lock \
+.PHONY: demo test install install-dev vllm bench-peers system-packages lint format types imports migrations unit test-parity serve lock \
 	clean help
 
 help:  ## what can be made
@@ -86,6 +86,9 @@ unit:  ## pytest with coverage
 	$(BIN)/coverage run -m pytest --numprocesses=auto --dist=loadgroup
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+test-parity: install-dev bench-peers  ## the same steps as TRL: losses and gradient norms
+	$(BIN)/python -m pytest tests/parity -m parity
 
 serve: install  ## all processes without the main job
 	$(BIN)/python manage.py serve --port $(PORT)

@@ -165,6 +165,20 @@ class PeerRows:
                 row["KL_completion_ids"] = batch[number - 1]["completion_ids"]
         return rows
 
+    def legacy(self, pairs: Sequence[PreferencePair]) -> Rows:
+        """Rows for TRL's older trainers, of CPO and ORPO: whole sequences, and labels behind the prompt."""
+        rows = []
+        for row in self.dpo(pairs):
+            prompt = row["prompt_ids"]
+            made = {"prompt_input_ids": prompt, "prompt_attention_mask": [1] * len(prompt)}
+            for name in ("chosen", "rejected"):
+                ids = prompt + row[f"{name}_ids"]
+                made[f"{name}_input_ids"] = ids
+                made[f"{name}_attention_mask"] = [1] * len(ids)
+                made[f"{name}_labels"] = [-100] * len(prompt) + row[f"{name}_ids"]
+            rows.append({**made, "prompt": "", "chosen": "", "rejected": ""})
+        return rows
+
     def ppo(self, pairs: Sequence[PreferencePair]) -> Rows:
         """Rows for `PPOTrainer`: prompts."""
         return [{"input_ids": list(self._tokeniser.prompt(pair.messages))} for pair in pairs]

@@ -109,6 +109,9 @@ def recorded(trainer_class: Any, clock: Clock, *, tokenises: bool) -> Any:
             def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
                 return dataset
 
+            def tokenize_row(self, row: Any, *args: Any, **kwargs: Any) -> Any:
+                return row
+
     return Recorded
 
 
