@@ -7,7 +7,7 @@ most and a resumed run asks nothing again that was understood.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from decimal import Decimal
 from math import isfinite
 from typing import Any
@@ -22,6 +22,8 @@ from annotation.judging.canonical import content_hash
 from annotation.models import JudgeCall, JudgeVersion
 from core import jobs
 from core.jobs import JobFailed
+from core.models import Job
+from generation import serving
 from generation.engine_choice import open_engine
 from generation.engines.base import Engine, SampledText, SamplingParameters, storable
 from generation.engines.errors import (
@@ -226,16 +228,22 @@ class Asker:
 
 
 @contextmanager
-def opened(version: JudgeVersion) -> Iterator[Engine]:
-    """The engine of the version's model. Raises `JobFailed` with the engine's words, or what the guard refuses."""
-    try:
-        engine = open_engine(version.model)
-    except EngineError as error:
-        raise JobFailed(f"{version.model}: {error}", failure_kind=type(error).__name__) from error
-    try:
+def opened(version: JudgeVersion, *, server_for: Job | None = None) -> Iterator[Engine]:
+    """The engine of the version's model, with a vLLM server of its own if a job is named that wants one.
+
+    Raises `JobFailed` with the engine's words, what the guard refuses, or what `serving.managed_server` raises.
+    """
+    with ExitStack() as stack:
+        try:
+            if server_for is None:
+                engine = open_engine(version.model)
+            else:
+                server = serving.managed_server(version.model, job=server_for, adapters=[version.adapter])
+                engine = stack.enter_context(server).engine()
+        except EngineError as error:
+            raise JobFailed(f"{version.model}: {error}", failure_kind=type(error).__name__) from error
+        stack.callback(engine.close)
         yield engine
-    finally:
-        engine.close()
 
 
 def newest_revision(version: JudgeVersion) -> str:

@@ -30,7 +30,7 @@ def answer_slots(run: JudgingRun, version: JudgeVersion) -> None:
     judge_routing.prepare(run)
     num_open = run.campaign.comparisons.exclude(judgments__annotator=run.annotator).count()
     jobs.beat(run, num_done=0, num_total=num_open)
-    with opened(version) as engine:
+    with opened(version, server_for=run if run.uses_managed_server else None) as engine:
         asker = Asker(CampaignLog(run), version, engine)
         while slots := _claimed(run):
             work = work_on_slots(slots)
@@ -47,7 +47,7 @@ def calibrate(run: JudgingRun, version: JudgeVersion) -> None:
     work = work_on_comparisons(wanted, question=question, question_version=run.campaign.question_version)
     missing = [one for one in work if one.comparison not in done]
     jobs.beat(run, num_done=len(done), num_total=len(work))
-    with opened(version) as engine:
+    with opened(version, server_for=run if run.uses_managed_server else None) as engine:
         asker = Asker(CampaignLog(run), version, engine)
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
@@ -66,7 +66,7 @@ def attack(run: JudgingRun, version: JudgeVersion) -> None:
     controls = {trial.control.fingerprint: trial.control for trial in trials}
     items = [*controls.values(), *(trial.attacked for trial in trials)]
     jobs.beat(run, num_done=0, num_total=len(items))
-    with opened(version) as engine:
+    with opened(version, server_for=run if run.uses_managed_server else None) as engine:
         judged = judge_all(
             Asker(CampaignLog(run), version, engine),
             spec_of(version),

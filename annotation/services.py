@@ -16,12 +16,14 @@ from annotation.models import (
     Comparison,
     Dataset,
     Enrolment,
+    JudgeVersion,
     JudgingRun,
 )
 from annotation.new_comparisons import NewComparison, create_comparisons
 from annotation.question import Question
 from core import jobs
 from core.errors import ConcordError, IllegalTransition
+from generation.engine_choice import check_startable
 from generation.models import PromptSet, SamplingRun, ScoringRun
 
 Status = Campaign.Status
@@ -200,11 +202,13 @@ def start_judging_run(
     annotator: Annotator,
     kind: str = JudgingRun.Kind.ANSWER,
     max_comparisons: int | None = None,
+    uses_managed_server: bool = False,
     user: User | None = None,
 ) -> JudgingRun:
     """Queue a judge's work on a campaign, enrolling it. What it had no verdict on before, it tries once more.
 
-    Raises `CampaignRefused` unless it is a judge that is not paused, `JudgeInvalid` if it cannot answer the question.
+    With `uses_managed_server` a vLLM server runs for as long as it is asked. Raises `CampaignRefused` unless it is a
+    judge that is not paused, `JudgeInvalid` if it cannot answer the question, `ServingRefused` if it has no weights.
     """
     if annotator.kind != Annotator.Kind.JUDGE:
         raise CampaignRefused(f"{annotator} is not a judge; people answer in the browser.")
@@ -215,6 +219,8 @@ def start_judging_run(
         raise CampaignRefused(f"kind must be one of {', '.join(JudgingRun.Kind.values)}, got {kind!r}.")
     if kind != JudgingRun.Kind.ANSWER and version is None:
         raise CampaignRefused(f"{annotator} has no language model: only judges with one are calibrated or attacked.")
+    if uses_managed_server:
+        _check_startable(annotator, version)
     if version is not None:
         check_can_answer(annotator, Question.from_json(campaign.question))
     with transaction.atomic():
@@ -226,10 +232,17 @@ def start_judging_run(
             kind=kind,
             version=version,
             max_comparisons=max_comparisons,
+            uses_managed_server=uses_managed_server,
             created_by=user,
         )
         jobs.enqueue(run)
     return run
+
+
+def _check_startable(annotator: Annotator, version: JudgeVersion | None) -> None:
+    if version is None:
+        raise CampaignRefused(f"{annotator} has no language model that a server could be started for.")
+    check_startable(version.model, adapter=version.adapter)
 
 
 def _require_active(campaign: Campaign, annotator: Annotator) -> None:

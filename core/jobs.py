@@ -61,7 +61,7 @@ def enqueue(job: Job) -> None:
 
 def ring(job: Job) -> None:
     """Send the message that makes a worker look at the row."""
-    current_app.send_task(job.task_name, args=[job.pk], queue=job.queue)
+    current_app.send_task(job.task_name, args=[job.pk], queue=job.wanted_queue())
 
 
 def claim(model: type[J], pk: int, *, now: datetime | None = None) -> J | None:

@@ -48,6 +48,10 @@ class Job(models.Model):
     class Meta:
         abstract = True
 
+    def wanted_queue(self) -> str:
+        """The queue of its doorbell; kinds whose runs differ decide it for each."""
+        return self.queue
+
     @property
     def has_ended(self) -> bool:
         return self.status not in self.UNENDED

@@ -49,7 +49,9 @@ class JudgeForm(forms.Form):
     temperature = forms.FloatField(min_value=0, max_value=2, initial=0.0)
     num_retries = forms.IntegerField(min_value=0, max_value=10, initial=2, label="Retries of what is no verdict")
     adapter = forms.CharField(
-        max_length=120, required=False, help_text="A LoRA adapter by the name that the server knows."
+        max_length=120,
+        required=False,
+        help_text="A LoRA adapter: its name at the server, or its folder for a server of its own.",
     )
     prompt_price = forms.DecimalField(
         min_value=0, required=False, max_digits=12, decimal_places=4, label="Price of a million prompt tokens"

@@ -52,7 +52,11 @@ class ArmForm(forms.Form):
         label="Stop at",
         help_text=f"Texts that end a reply, one a line; {LINE_BREAK} is a line break.",
     )
-    adapter = forms.CharField(max_length=120, required=False, help_text="A LoRA adapter, by its name at the server.")
+    adapter = forms.CharField(
+        max_length=120,
+        required=False,
+        help_text="A LoRA adapter: its name at the server, or its folder for a server of its own.",
+    )
     uses_managed_server = forms.BooleanField(required=False, label="Start a vLLM server for it")
 
     def __init__(self, data: QueryDict | None = None, *, workspace: Workspace, number: int) -> None:

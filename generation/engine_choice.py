@@ -1,8 +1,11 @@
 """From a language model's row to the engine that speaks for it. torch is imported only for models on this machine."""
 
+from pathlib import Path
+
 from core import outbound, urlguard
 from generation.engines.base import Engine
 from generation.models import LanguageModel
+from generation.vllm_command import ServingRefused, check_adapter
 
 
 def open_engine(model: LanguageModel) -> Engine:
@@ -25,3 +28,11 @@ def served_engine(endpoint_url: str, name: str) -> Engine:
         api_key=outbound.api_key_of(guarded),
         transport=outbound.PinnedTransport(guarded, connections=DEFAULT_CONCURRENCY),
     )
+
+
+def check_startable(model: LanguageModel, *, adapter: str = "") -> None:
+    """Raises `ServingRefused` where a run cannot have a vLLM server of its own for `model` and a folder's adapter."""
+    if not model.has_weights:
+        raise ServingRefused(f"{model} has no weights here that a server could be started for.")
+    if adapter:
+        check_adapter(Path(adapter))

@@ -70,7 +70,7 @@ def _sample_arms(
         if attempt > 1:
             _wait(run, policy.delay(attempt - 1))
         try:
-            with _engine(run, arms[0]) as engine:
+            with _engine(run, arms) as engine:
                 for arm in arms:
                     for prompt_ids in _sample_arm(run, arm, engine, _missing(run, arm, prompts)):
                         if marking and arm is arms[-1]:
@@ -94,13 +94,15 @@ def _check_explained(run: SamplingRun, arm: SamplingArm, prompts: Sequence[Promp
 
 
 @contextmanager
-def _engine(run: SamplingRun, arm: SamplingArm) -> Iterator[Engine]:
-    """The engine for the arm's model, with a server of its own if it wants one."""
+def _engine(run: SamplingRun, arms: Sequence[SamplingArm]) -> Iterator[Engine]:
+    """The engine for the model of arms that are sampled alike, with a server of their own if they want one."""
+    model = arms[0].model
     with ExitStack() as stack:
-        if arm.uses_managed_server:
-            engine = stack.enter_context(serving.managed_server(arm.model, job=run)).engine()
+        if arms[0].uses_managed_server:
+            adapters = [arm.adapter for arm in arms]
+            engine = stack.enter_context(serving.managed_server(model, job=run, adapters=adapters)).engine()
         else:
-            engine = open_engine(arm.model)
+            engine = open_engine(model)
         stack.callback(engine.close)
         yield engine
 

@@ -10,6 +10,7 @@ from django.db import transaction
 from accounts.models import User, Workspace
 from core import jobs, urlguard
 from core.errors import ConcordError
+from generation.engine_choice import check_startable
 from generation.engines.base import SamplingParameters
 from generation.engines.errors import EngineError
 from generation.engines.model_folder import check_model_folder
@@ -250,10 +251,10 @@ def _check_arm(number: int, arm: ArmSpec) -> None:
         raise SamplingRefused(f"{arm.model} is a {arm.model.get_kind_display().lower()} and cannot write replies.")
     if arm.model.source == LanguageModel.Source.NAMED:
         raise SamplingRefused(f"Of {arm.model} only the name is known, from imported data; it cannot write here.")
-    if arm.adapter and arm.model.source != LanguageModel.Source.SERVED:
+    if arm.adapter and arm.model.source != LanguageModel.Source.SERVED and not arm.uses_managed_server:
         raise SamplingRefused(f"{arm.model} is not served: adapters are named where a server has them.")
-    if arm.uses_managed_server and arm.model.source not in {LanguageModel.Source.FOLDER, LanguageModel.Source.HUB}:
-        raise SamplingRefused(f"{arm.model} has no weights here that a server could be started for.")
+    if arm.uses_managed_server:
+        check_startable(arm.model, adapter=arm.adapter)
     if arm.num_completions < 1:
         raise SamplingRefused(f"num_completions must be 1 or more, got {arm.num_completions}.")
     try:

@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from core.errors import ConcordError
 from core.models import Job
 from core.supervisor import require_free_port
 from generation import endpoints, vllm_command, vllm_guardian
-from generation.engine_choice import served_engine
+from generation.engine_choice import check_startable, served_engine
 from generation.engines.base import Engine, SamplingParameters
 from generation.engines.errors import EngineError
 from generation.models import LanguageModel
@@ -67,16 +67,23 @@ class ManagedServer:
 
 @contextmanager
 def managed_server(
-    model: LanguageModel, *, options: ServeOptions | None = None, job: Job | None = None
+    model: LanguageModel,
+    *,
+    options: ServeOptions | None = None,
+    job: Job | None = None,
+    adapters: Iterable[str] = (),
 ) -> Iterator[ManagedServer]:
     """A server for `model` while this lasts; the outbound guard lets calls to it pass.
+
+    `adapters` are folders of LoRA adapters, and the names under which they are served; they go into `options`.
 
     For a `job` it runs on a device that the job waits for and holds, and a wish to cancel is noticed while it starts.
     Raises `VllmMissing`, `ServingRefused`, `PortBusy` or `ServerFailed`, and what `jobs.beat` raises.
     """
-    if model.source not in {LanguageModel.Source.FOLDER, LanguageModel.Source.HUB}:
-        raise vllm_command.ServingRefused(f"{model} has no weights here: only folders and hub ids can be served.")
+    check_startable(model)
     served_name = _served_name(model.name)
+    if folders := {folder: Path(folder) for folder in adapters if folder}:
+        options = replace(options or ServeOptions(port=free_port()), adapters=folders)
     with ExitStack() as stack:
         environment = {} if job is None else stack.enter_context(devices.granted(job)).environment
         on_wait = _nothing if job is None else partial(jobs.beat, job)

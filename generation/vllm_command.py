@@ -105,9 +105,21 @@ def server_command(install: VllmInstall, *, model: str, served_name: str, option
 def _adapter_arguments(adapters: Mapping[str, Path]) -> list[str]:
     if not adapters:
         return []
-    modules = [f"{name}={folder}" for name, folder in adapters.items()]
+    for folder in adapters.values():
+        check_adapter(folder)
+    # As JSON, because a name may hold any character: a folder is one.
+    modules = [json.dumps({"name": name, "path": str(folder)}) for name, folder in adapters.items()]
     rank = max(_rank(folder) for folder in adapters.values())
     return ["--enable-lora", "--max-lora-rank", str(rank), "--lora-modules", *modules]
+
+
+def check_adapter(folder: Path) -> None:
+    """Raises `ServingRefused` unless the folder, named in full, holds a LoRA adapter as peft writes it."""
+    if not folder.is_absolute():
+        raise ServingRefused(f"A server of its own wants the folder of a LoRA adapter, named in full, not {folder}.")
+    _rank(folder)
+    if not (folder / "adapter_model.safetensors").is_file():
+        raise ServingRefused(f"{folder} has no adapter_model.safetensors (only safetensors are read).")
 
 
 def _rank(folder: Path) -> int:

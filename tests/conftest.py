@@ -15,6 +15,7 @@ from rest_framework.test import APIClient
 
 from tests import workers
 from tests.factory import Factory
+from tests.fake_vllm import fake_vllm as fake_vllm
 from tests.vllm_server import tiny_model_folder as tiny_model_folder
 from tests.vllm_server import vllm_server as vllm_server
 

@@ -19,6 +19,28 @@ def save_tiny_model(folder: Path) -> Path:
     return folder
 
 
+def save_tiny_adapter(folder: Path) -> Path:
+    """A LoRA adapter of rank 8 for that model, as peft writes one: it moves the queries of every layer."""
+    import json
+
+    import torch
+    from safetensors.torch import save_file
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(folder.parent / "model")
+    folder.mkdir()
+    said = {"peft_type": "LORA", "task_type": "CAUSAL_LM", "r": 8, "lora_alpha": 8, "target_modules": ["q_proj"]}
+    (folder / "adapter_config.json").write_text(json.dumps(said))
+    draw = torch.Generator().manual_seed(0)
+    weights = {}
+    for layer in range(config.num_hidden_layers):
+        name = f"base_model.model.model.layers.{layer}.self_attn.q_proj"
+        weights[f"{name}.lora_A.weight"] = torch.randn(8, config.hidden_size, generator=draw)
+        weights[f"{name}.lora_B.weight"] = torch.randn(config.hidden_size, 8, generator=draw)
+    save_file(weights, folder / "adapter_model.safetensors")
+    return folder
+
+
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The model behind `vllm_server`."""

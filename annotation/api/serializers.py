@@ -227,6 +227,10 @@ class JudgingRunInput(InputSerializer):
     max_comparisons = serializers.IntegerField(
         min_value=1, max_value=MAX_INTEGER, allow_null=True, default=None, help_text="Of a calibration; null: all."
     )
+    uses_managed_server = serializers.BooleanField(
+        default=False,
+        help_text="Start a vLLM server for the judge's model, a folder or hub id, for as long as the run lasts.",
+    )
 
 
 class JudgingRunSerializer(JobSerializer):
@@ -234,4 +238,14 @@ class JudgingRunSerializer(JobSerializer):
 
     class Meta:
         model = JudgingRun
-        fields = ["id", "campaign", "annotator", "kind", "version", "max_comparisons", "report", *JOB_FIELDS]
+        fields = [
+            "id",
+            "campaign",
+            "annotator",
+            "kind",
+            "version",
+            "max_comparisons",
+            "uses_managed_server",
+            "report",
+            *JOB_FIELDS,
+        ]

@@ -68,6 +68,7 @@ class JudgingRun(Job):
         "JudgeVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="runs"
     )  # null: a scripted judge or a panel, which have none
     max_comparisons = models.PositiveIntegerField(null=True, blank=True)  # of a calibration; null: all
+    uses_managed_server = models.BooleanField(default=False)  # a vLLM server of Concord's, while the judge is asked
     report = models.JSONField(default=dict, blank=True)  # of an injection test: success rates
 
     task_name: ClassVar[str] = "annotation.tasks.run_judging"
@@ -76,9 +77,20 @@ class JudgingRun(Job):
 
     class Meta:
         ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(uses_managed_server=False) | Q(version__isnull=False),
+                name="only_judges_with_a_model_have_servers",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.annotator} judges {self.campaign}"
+
+    def wanted_queue(self) -> str:
+        """With torch or a server of its own it is heavy; most judges ask another machine, or nobody."""
+        is_heavy = self.version is not None and (self.uses_managed_server or self.version.model.has_weights)
+        return "gpu" if is_heavy else self.queue
 
 
 class Alert(models.Model):

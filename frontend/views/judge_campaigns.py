@@ -15,6 +15,9 @@ from frontend.access import SignedInRequest, may_manage, signed_in
 from frontend.calibration_rows import agreement_rows, bias_rows, figures_of
 from frontend.content_policy import allows_plot_styles
 from frontend.views.campaigns import managed_campaign, readable_campaign
+from generation.models import LanguageModel
+
+WITH_WEIGHTS = (LanguageModel.Source.FOLDER, LanguageModel.Source.HUB)
 
 
 @require_GET
@@ -30,9 +33,12 @@ def start(request: SignedInRequest, campaign_id: int) -> HttpResponse:
     """Start a run of a judge: answers, a calibration, or an injection test."""
     found = managed_campaign(request, campaign_id)
     judge = get_object_or_404(_judges_of(found), pk=_number(request.POST.get("judge", "")))
-    kind = request.POST.get("kind", JudgingRun.Kind.ANSWER)
+    wanted: dict[str, Any] = {
+        "kind": request.POST.get("kind", JudgingRun.Kind.ANSWER),
+        "uses_managed_server": "uses_managed_server" in request.POST,
+    }
     try:
-        run = services.start_judging_run(campaign=found, annotator=judge, kind=kind, user=request.user)
+        run = services.start_judging_run(campaign=found, annotator=judge, user=request.user, **wanted)
     except ConcordError as error:
         context = {**_context(request, found), "start_error": error.detail}
         return render(request, "frontend/judges/campaign.html", context, status=error.status)
@@ -132,6 +138,7 @@ def _context(request: SignedInRequest, found: Campaign) -> dict[str, Any]:
         "all_judges": _judges_of(found),
         "runs": found.judging_runs.select_related("annotator", "version")[:20],
         "kinds": JudgingRun.Kind.choices,
+        "has_weights": _judges_of(found).filter(versions__model__source__in=WITH_WEIGHTS).exists(),
         "routing": routing,
         "routing_form": RoutingForm(campaign=found, initial=initial) if manages else None,
         "num_held": judge_routing.num_held(found),

@@ -140,7 +140,10 @@ class ArmInput(InputSerializer):
         max_length=20_000, allow_blank=True, default="", help_text="Said before the prompt's own system turn."
     )
     adapter = serializers.CharField(
-        max_length=120, allow_blank=True, default="", help_text="A LoRA adapter, by its name at the server."
+        max_length=120,
+        allow_blank=True,
+        default="",
+        help_text="A LoRA adapter: its name at the server, or its folder for a server of its own.",
     )
     num_completions = serializers.IntegerField(min_value=1, max_value=MAX_COMPLETIONS, default=4)
     temperature = serializers.FloatField(min_value=0, max_value=100, default=1.0)

@@ -52,3 +52,8 @@ class LanguageModel(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether this machine can load it: a folder or a hub model. Others are names."""
+        return self.source in {self.Source.FOLDER, self.Source.HUB}

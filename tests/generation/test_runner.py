@@ -315,7 +315,7 @@ def test_arms_of_one_model_share_a_server_that_runs_for_them_alone(
     started: list[str] = []
 
     @contextmanager
-    def server_for(model: LanguageModel, *, job: SamplingRun) -> Iterator[ManagedServer]:
+    def server_for(model: LanguageModel, *, job: SamplingRun, adapters: list[str]) -> Iterator[ManagedServer]:
         started.append(model.name)
         with chat_server.chat_server(chat_server.echo) as server, subprocess.Popen(["true"]) as process:
             yield ManagedServer(url=server.url, served_name="x", log=Path("/dev/null"), process=process)

