@@ -47,6 +47,7 @@ class EvaluationRun(Job):
     conflict = models.CharField(
         max_length=9, choices=Conflict.choices, default="", blank=True
     )  # what two orders of a pair that disagree count as; empty without a version
+    uses_managed_server = models.BooleanField(default=False)  # a vLLM server of Concord's, while the judge is asked
     dataset = models.ForeignKey(
         Dataset, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
     )
@@ -68,6 +69,10 @@ class EvaluationRun(Job):
             models.CheckConstraint(
                 condition=~Q(kind="preference_accuracy") | Q(dataset__isnull=False),
                 name="preference_accuracy_has_a_dataset",
+            ),
+            models.CheckConstraint(
+                condition=Q(uses_managed_server=False) | Q(judge_version__isnull=False),
+                name="only_evaluations_by_a_model_have_servers",
             ),
             models.CheckConstraint(
                 condition=Q(judge_version__isnull=True, conflict="") | Q(judge_version__isnull=False) & ~Q(conflict=""),

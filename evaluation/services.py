@@ -12,6 +12,7 @@ from core import jobs
 from core.errors import ConcordError
 from evaluation.models import EvaluationRun
 from evaluation.pair_verdicts import PAIRWISE, spec_in_both_orders
+from generation.engine_choice import check_startable
 from generation.models import LanguageModel, SamplingRun
 
 Kind = EvaluationRun.Kind
@@ -36,6 +37,7 @@ def start_evaluation(
     judge: Annotator | None = None,
     judge_version: JudgeVersion | None = None,
     conflict: str = "",
+    uses_managed_server: bool = False,
     dataset: Dataset | None = None,
     seed: int = 0,
     user: User | None = None,
@@ -43,7 +45,8 @@ def start_evaluation(
     """Queue an evaluation. Raises `EvaluationRefused` naming what is missing.
 
     An LLM judge is named by itself (its newest version judges) or by a version; `conflict` says what two orders that
-    disagree count as, and defaults to the version's own policy.
+    disagree count as, and defaults to the version's own policy. With `uses_managed_server` a vLLM server runs for as
+    long as the judge is asked. Raises `ServingRefused` if the judge has no weights that one could be started for.
     """
     if not subjects:
         raise EvaluationRefused("Name at least one model to evaluate.")
@@ -60,6 +63,8 @@ def start_evaluation(
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise EvaluationRefused("Everything evaluated must belong to the evaluation's workspace.")
     judge_version, conflict = _version_and_conflict(judge if kind == Kind.WIN_RATE else None, judge_version, conflict)
+    if uses_managed_server:
+        _check_server(judge_version)
     with transaction.atomic():
         run = EvaluationRun.objects.create(
             workspace=workspace,
@@ -70,6 +75,7 @@ def start_evaluation(
             judge=judge,
             judge_version=judge_version,
             conflict=conflict,
+            uses_managed_server=uses_managed_server,
             dataset=dataset,
             seed=seed,
             created_by=user,
@@ -123,6 +129,12 @@ def _version_and_conflict(
     if reason := why_not(spec_in_both_orders(spec, conflict), PAIRWISE):
         raise EvaluationRefused(f"{version} cannot compare two replies: {reason}.")
     return version, conflict
+
+
+def _check_server(version: JudgeVersion | None) -> None:
+    if version is None:
+        raise EvaluationRefused("uses_managed_server is for judges with a language model.")
+    check_startable(version.model, adapter=version.adapter)
 
 
 def _check_preference_accuracy(

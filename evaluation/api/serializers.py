@@ -33,6 +33,10 @@ class EvaluationInput(InputSerializer):
         default="",
         help_text="What two orders that disagree count as; the version's own policy unless given.",
     )
+    uses_managed_server = serializers.BooleanField(
+        default=False,
+        help_text="Start a vLLM server for the judge's model, a folder or hub id, for as long as the evaluation lasts.",
+    )
     dataset = VisibleField(queryset=Dataset.objects.all(), allow_null=True, default=None)
     seed = seed_field()
 
@@ -65,6 +69,7 @@ class EvaluationSerializer(JobSerializer):
             "judge",
             "judge_version",
             "conflict",
+            "uses_managed_server",
             "dataset",
             "seed",
             "results",

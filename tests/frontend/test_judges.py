@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from annotation import judge_versions
 from annotation.models import Annotator, Campaign, JudgingRun, Routing
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
@@ -106,6 +107,22 @@ def test_runs_are_started_from_the_campaign(factory: Factory, browse: Browse) ->
     refused = alice.post(f"/campaigns/{campaign.pk}/judges/start/", rubric)
     assert "no language model" in refused.content.decode()
     assert browse(factory.dana()).post(f"/campaigns/{campaign.pk}/judges/start/", wanted).status_code == 403
+
+
+def test_a_judge_whose_model_lies_here_can_have_a_server_of_its_own(factory: Factory, browse: Browse) -> None:
+    campaign, remote = factory.campaign(num_comparisons=1), factory.llm_judge()
+    alice, address = browse(factory.alice()), f"/campaigns/{campaign.pk}/judges/"
+    assert "uses_managed_server" not in alice.get(address).content.decode()
+    local = judge_versions.create_llm_judge(
+        workspace=campaign.workspace, name="Local", protocol="pairwise_verdict", model=factory.model()
+    )
+    assert "uses_managed_server" in alice.get(address).content.decode()
+    refused = alice.post(f"{address}start/", {"judge": remote.pk, "kind": "answer", "uses_managed_server": "on"})
+    assert "no weights here" in refused.content.decode()
+    alice.post(f"{address}start/", {"judge": local.pk, "kind": "answer", "uses_managed_server": "on"})
+    run = JudgingRun.objects.get()
+    assert run.uses_managed_server
+    assert "started for this run" in alice.get(f"/judging-runs/{run.pk}/").content.decode()
 
 
 def test_routing_is_set_and_stopped(factory: Factory, browse: Browse) -> None:
