@@ -8,9 +8,9 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('annotation', '0006_servers_of_judging_runs'),
+        ('annotation', '0007_servers_of_judging_runs'),
         ('evaluation', '0002_llm_judges'),
-        ('generation', '0007_sampling_failures_and_figures'),
+        ('generation', '0008_reward_model_scores'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
