@@ -27,6 +27,7 @@ from core.jobs import JobCancelled, JobFailed, StaleAttempt
 from training import recording, run_directory
 from training.algorithms.failures import is_disk_full
 from training.algorithms.run import SUPERVISOR_PID
+from training.algorithms.spec import REFERENCE_CACHE
 from training.event_tail import EventTail
 from training.models import TrainingRun
 
@@ -107,7 +108,8 @@ def _environment() -> dict[str, str]:
     passed = {
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)
     }
-    return {**passed, SUPERVISOR_PID: str(os.getpid())}
+    cache = str(Path(settings.RUNS_DIR) / "reference-cache")
+    return {**passed, SUPERVISOR_PID: str(os.getpid()), REFERENCE_CACHE: cache}
 
 
 def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> int:

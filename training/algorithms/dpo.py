@@ -13,7 +13,7 @@ from torch import Tensor
 from training.algorithms.batches import collate, completion_logps, sum_by_completion
 from training.algorithms.config import DPOConfig
 from training.algorithms.examples import read_pairs
-from training.algorithms.loop import Measures
+from training.algorithms.gradients import Measures
 from training.algorithms.losses import PAIR_LOSSES, dpo_loss, noisy_target
 from training.algorithms.models import LanguageModel
 from training.algorithms.pairs import chosen_and_rejected, pair_trees, policy_measures, soft_targets
@@ -28,7 +28,7 @@ def train_dpo(session: Session, config: DPOConfig) -> None:
     run, pairs = start_policy(session, config, read_pairs(session.data), pair_trees)
     pad_id = run.tokeniser.pad_id
     reference_P2 = cached_reference_logps(
-        session.directory / "cache", run.model, run.trees, pad_id=pad_id, max_tokens=config.micro_batch_tokens
+        session, run.model, run.trees, pad_id=pad_id, max_tokens=config.micro_batch_tokens
     )
     weights_P = torch.tensor([pair.weight for pair in pairs])
     target_P = noisy_target(

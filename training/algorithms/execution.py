@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import traceback
 import warnings
@@ -26,6 +27,7 @@ from training.algorithms.session import Session, Stopped
 from training.algorithms.sft import train_sft
 from training.algorithms.simpo import train_simpo
 from training.algorithms.spec import check_data, read_spec
+from training.algorithms.team import Team, joined_team
 from training.algorithms.tree_support import PaddedInstead
 
 ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
@@ -59,8 +61,11 @@ def execute(directory: Path, *, is_stop_requested: Callable[[], bool]) -> int:
 def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
     """Check the order and its data, then train."""
     spec = read_spec(directory)
-    with EventWriter(directory / "events.jsonl") as events:
-        session = Session(directory=directory, spec=spec, events=events, is_stop_requested=is_stop_requested)
+    with (
+        joined_team() as team,
+        EventWriter(events_path(directory, team)) as events,
+    ):
+        session = Session(directory=directory, spec=spec, events=events, is_stop_requested=is_stop_requested, team=team)
         check_data(session.data, sha256=spec.data_sha256)
         if session.is_finished():
             events.log("This run is finished already.")
@@ -70,6 +75,11 @@ def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
         with warnings.catch_warnings():
             warnings.showwarning = partial(show_warning, events)
             ALGORITHMS[spec.algorithm](session, spec.config)
+
+
+def events_path(directory: Path, team: Team) -> Path:
+    """Where this process writes its events: the leader's are the run's, nobody reads the others'."""
+    return directory / "events.jsonl" if team.is_leader else Path(os.devnull)
 
 
 def show_warning(

@@ -35,14 +35,19 @@ def is_disk_full(error: BaseException) -> bool:
     return any(text in str(error).lower() for text in DISK_FULL_TEXTS)
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether `error` says that the memory of the host or of a device ran out."""
+    text = str(error)
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+
+
 def failure_from(error: BaseException) -> TrainingFailure:
     """The failure that `error` stands for; an exception that nobody foresaw is `unknown`."""
     if isinstance(error, TrainingFailure):
         return error
     if is_disk_full(error):
         return TrainingFailure("disk_full", f"The disk is full: {error}. Free some space and resume the run.")
-    text = str(error)
-    if isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text:
+    if is_out_of_memory(error):
         advice = "Lower micro_batch_tokens; the loss does not change by it."
-        return TrainingFailure("out_of_memory", f"Out of memory: {text or type(error).__name__}. {advice}")
-    return TrainingFailure("unknown", f"{type(error).__name__}: {text}")
+        return TrainingFailure("out_of_memory", f"Out of memory: {str(error) or type(error).__name__}. {advice}")
+    return TrainingFailure("unknown", f"{type(error).__name__}: {error}")

@@ -18,7 +18,7 @@ from torch import Tensor
 from training.algorithms.batches import collate, completion_logps, micro_batches, sum_by_completion
 from training.algorithms.config import KTOConfig
 from training.algorithms.examples import DataError, LabelledReply, read_labels
-from training.algorithms.loop import Measures
+from training.algorithms.gradients import Measures
 from training.algorithms.losses import kl_baseline, kto_loss
 from training.algorithms.models import LanguageModel
 from training.algorithms.policy_runs import count_examples, fit_policy, start_policy
@@ -32,7 +32,7 @@ def train_kto(session: Session, config: KTOConfig) -> None:
     run, replies = start_policy(session, config, read_labels(session.data), matched_and_mismatched)
     pad_id = run.tokeniser.pad_id
     reference_C2 = cached_reference_logps(
-        session.directory / "cache", run.model, run.trees, pad_id=pad_id, max_tokens=config.micro_batch_tokens
+        session, run.model, run.trees, pad_id=pad_id, max_tokens=config.micro_batch_tokens
     )
     matched, mismatched = only(run.trees, 0), only(run.trees, 1)
     is_desirable_C = torch.tensor([reply.is_desirable for reply in replies])

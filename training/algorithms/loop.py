@@ -8,18 +8,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
-from training.algorithms.batches import BatchOrder, costs, groups
+from training.algorithms.batches import BatchOrder, costs
 from training.algorithms.config import CommonConfig
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.gradients import Loss, TokenBudget, accumulate
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW, adamw, clipped_step, scheduled_rate
 from training.algorithms.session import Session, Trainables
+from training.algorithms.team import Team
 from training.algorithms.tokenisation import TokenTree
-
-Measures = Mapping[str, Tensor]  # sums over the examples (or tokens) of a micro-batch, scalars
 
 
 def no_goal(values: Mapping[str, float]) -> bool:
@@ -36,33 +35,35 @@ class Objective:
     tokenizer: PreTrainedTokenizerFast
     trees: Sequence[TokenTree]  # one for each training example
     count: Callable[[Sequence[int]], float]  # what a loss is divided by: pairs, or completion tokens
-    loss: Callable[[Sequence[int]], tuple[Tensor, Measures]]  # the sum of losses, and sums of measurements
+    loss: Loss
     evaluate: Callable[[int], dict[str, float]]  # held-out measurements after so many steps; may write samples
     is_goal_reached: Callable[[Mapping[str, float]], bool] = no_goal  # of an evaluation: end the run early
 
 
 def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
-    network = objective.model.network
+    network, team = objective.model.network, session.team
     optimiser = adamw(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     trainables = Trainables(network=network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
     lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same
     order = batch_order(lengths, config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
+    budget = TokenBudget(max_tokens=config.micro_batch_tokens, report=session.events.log)
     done = session.resume(trainables)
     if done == 0 and config.eval_every:
         evaluate(objective, session, step=0, num_steps=num_steps)
     while done < num_steps:
         session.stop_if_asked(trainables, step=done)
-        values = train_step(objective, optimiser, order.batch(done), config, step=done, num_steps=num_steps)
+        batch = order.batch(done)
+        values = train_step(objective, optimiser, batch, config, budget, team=team, step=done, num_steps=num_steps)
         done += 1
         if done % config.log_every == 0:
             session.events.step(step=done, num_steps=num_steps, values=values)
-        if is_out_of_time(config, session):
+        if team.does_any(is_out_of_time(config, session)):
             break
         if is_due(done, config.eval_every) and done < num_steps:
             values = evaluate(objective, session, step=done, num_steps=num_steps)
-            if objective.is_goal_reached(values):
+            if team.does_any(objective.is_goal_reached(values)):
                 session.events.log(f"The goal was reached after step {done}.")
                 break
         if is_due(done, config.checkpoint_every) and done < num_steps:
@@ -76,21 +77,18 @@ def train_step(
     optimiser: AdamW,
     indexes: Sequence[int],
     config: CommonConfig,
+    budget: TokenBudget,
     *,
+    team: Team,
     step: int,
     num_steps: int,
 ) -> dict[str, float]:
     """One optimiser step on a batch, in micro-batches whose sums are divided by the whole batch's count."""
     started = time.perf_counter()
     count = objective.count(indexes)
-    totals: dict[str, Tensor] = {}
     model, trees = objective.model, objective.trees
-    for micro in groups(model, trees, max_tokens=config.micro_batch_tokens, rows=indexes):
-        loss, measures = objective.loss(micro)
-        (loss / count).backward()
-        for name, total in {"loss": loss.detach(), **measures}.items():
-            totals[name] = totals.get(name, torch.zeros(())) + total
-    values = {name: total.item() / count for name, total in totals.items()}
+    totals = accumulate(objective.loss, model, trees, indexes, optimiser, count=count, budget=budget, team=team)
+    values = {name: total / count for name, total in totals.items()}
     check_loss(values["loss"], step=step)
     rate = scheduled_rate(
         step,

@@ -13,7 +13,7 @@ from torch import Tensor
 from training.algorithms.batches import collate, completion_logps, sum_by_completion
 from training.algorithms.config import ORPOConfig
 from training.algorithms.examples import read_pairs
-from training.algorithms.loop import Measures
+from training.algorithms.gradients import Measures
 from training.algorithms.losses import orpo_loss
 from training.algorithms.pairs import chosen_and_rejected, mean_by_completion, pair_trees, policy_measures
 from training.algorithms.policy_runs import fit_policy, start_policy

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from training.algorithms.batches import TreeBatch, groups, sum_by_completion
 from training.algorithms.examples import PreferencePair
-from training.algorithms.loop import Measures
+from training.algorithms.gradients import Measures
 from training.algorithms.losses import RewardedLoss
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.tokenisation import ChatTokeniser, TokenTree

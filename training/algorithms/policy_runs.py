@@ -11,7 +11,8 @@ from torch import Tensor
 from training.algorithms.chat import Conversation
 from training.algorithms.config import CommonConfig
 from training.algorithms.examples import Split
-from training.algorithms.loop import Measures, Objective, fit
+from training.algorithms.gradients import Measures
+from training.algorithms.loop import Objective, fit
 from training.algorithms.models import LanguageModel, load_language_model
 from training.algorithms.pairs import evaluate_pairs
 from training.algorithms.samples import write_samples

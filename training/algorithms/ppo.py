@@ -21,7 +21,7 @@ from training.algorithms.advantages import (
     shaped_rewards,
     whitened,
 )
-from training.algorithms.config import PPOConfig
+from training.algorithms.config import PPOConfig, require
 from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
 from training.algorithms.examples import read_prompts
 from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
@@ -46,6 +46,7 @@ Prompt = tuple[int, ...]
 
 def train_ppo(session: Session, config: PPOConfig) -> None:
     """Run an order of algorithm ppo."""
+    require(session.team.size == 1, "PPO runs in one process. Start it without a launcher of several.")
     data = read_prompts(session.data)
     start, judge = initial_model(session), reward_model_folder(session)
     tokeniser = chat_tokeniser(start, config)

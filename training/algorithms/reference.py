@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
@@ -17,22 +16,24 @@ from torch import Tensor
 
 from training.algorithms.batches import completion_logps, micro_batches, sum_by_completion
 from training.algorithms.models import LanguageModel
+from training.algorithms.session import Session
 from training.algorithms.tokenisation import TokenTree
 
 
 def cached_reference_logps(
-    folder: Path, model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int
+    session: Session, model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int
 ) -> Tensor:
     """Summed log-probabilities of every tree's two completions, nats, shape (P, 2), from the cache if it has them."""
-    path = folder / f"reference-{content_hash(model, trees)[:32]}.safetensors"
-    try:
-        return load_file(path)["logps_P2"]
-    except (FileNotFoundError, SafetensorError):  # new, or half-written by a killed process
-        logps_P2 = reference_logps(model, trees, pad_id=pad_id, max_tokens=max_tokens)
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".partial")
-    save_file({"logps_P2": logps_P2}, partial)
-    os.replace(partial, path)
+    path = session.reference_cache / f"reference-{content_hash(model, trees)[:32]}.safetensors"
+    with session.team.leader_first():
+        try:
+            return load_file(path)["logps_P2"]
+        except (FileNotFoundError, SafetensorError):  # new, or of a version that wrote it otherwise
+            logps_P2 = reference_logps(model, trees, pad_id=pad_id, max_tokens=max_tokens)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(f".{os.getpid()}.partial")  # another run may be at the same
+        save_file({"logps_P2": logps_P2}, partial)
+        os.replace(partial, path)
     return logps_P2
 
 

@@ -14,8 +14,9 @@ from torch import Tensor
 
 from training.algorithms.batches import collate, completion_scores
 from training.algorithms.config import RewardConfig
+from training.algorithms.gradients import Measures
 from training.algorithms.judged_trees import JudgedTree, read_judged_trees
-from training.algorithms.loop import Measures, Objective, fit
+from training.algorithms.loop import Objective, fit
 from training.algorithms.models import RewardModel, reward_model_from
 from training.algorithms.pairs import evaluate_pairs, is_right
 from training.algorithms.reward_losses import OUTCOME_MODELS, bradley_terry_loss, plackett_luce_loss

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,8 @@ from training.algorithms.checkpoints import Checkpoint, keep_newest, newest_vali
 from training.algorithms.config import config_fields
 from training.algorithms.events import EventWriter
 from training.algorithms.optimiser import AdamW
-from training.algorithms.spec import Spec
+from training.algorithms.spec import REFERENCE_CACHE, Spec
+from training.algorithms.team import Team
 
 NUM_KEPT_CHECKPOINTS: Final = 2
 
@@ -47,6 +49,7 @@ class Session:
     spec: Spec
     events: EventWriter
     is_stop_requested: Callable[[], bool]  # whether SIGTERM has come
+    team: Team = field(default_factory=Team)  # the processes that work on it
     started_at: float = field(default_factory=time.monotonic)
     seconds_before: float = 0.0  # wall time of earlier processes of this run
 
@@ -59,6 +62,12 @@ class Session:
     def data(self) -> Path:
         """The file of examples."""
         return self.directory / "data.parquet"
+
+    @property
+    def reference_cache(self) -> Path:
+        """Where log-probabilities of reference models are kept: for all runs of a machine, or for this one alone."""
+        shared = os.environ.get(REFERENCE_CACHE)
+        return Path(shared) if shared else self.directory / "cache"
 
     @property
     def seconds(self) -> float:
@@ -80,7 +89,9 @@ class Session:
         return bool(state["is_final"])
 
     def save(self, trainables: Trainables, *, step: int, is_final: bool = False) -> None:
-        """Write, announce and retain. The final checkpoint leaves the optimiser out."""
+        """Write, announce and retain, if this process leads. The final checkpoint leaves the optimiser out."""
+        if not self.team.is_leader:
+            return
         checkpoint = write_checkpoint(
             self.checkpoints,
             step=step,
@@ -117,7 +128,7 @@ class Session:
 
     def stop_if_asked(self, trainables: Trainables, *, step: int) -> None:
         """Save and raise `Stopped` if SIGTERM has come."""
-        if self.is_stop_requested():
+        if self.team.does_any(self.is_stop_requested()):
             if step > 0:
                 self.save(trainables, step=step)
             self.events.log(f"Stopped by request after step {step}.")

@@ -13,7 +13,8 @@ from torch import Tensor
 from training.algorithms.batches import collate, completion_logps, micro_batches, sum_by_completion
 from training.algorithms.config import SFTConfig
 from training.algorithms.examples import Demonstration, read_demonstrations
-from training.algorithms.loop import Measures, Objective, fit
+from training.algorithms.gradients import Measures
+from training.algorithms.loop import Objective, fit
 from training.algorithms.losses import sft_loss
 from training.algorithms.models import LanguageModel
 from training.algorithms.samples import write_samples

@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from training.algorithms.config import Config, InvalidConfiguration, parse_config
 from training.algorithms.failures import TrainingFailure
 
 VERSION = 1
+REFERENCE_CACHE: Final = "CONCORD_REFERENCE_CACHE"  # the environment variable with a folder for all runs
 
 
 @dataclass(frozen=True, kw_only=True)

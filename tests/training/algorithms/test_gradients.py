@@ -1,0 +1,84 @@
+"""Gradients do not depend on how a batch is cut, nor on how many processes compute it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from tests.training.algorithms.builders import ROOT, carry_out, events, failure, order, saved_model
+from training.algorithms import dpo, reference
+from training.algorithms.spec import REFERENCE_CACHE
+from training.algorithms.tokenisation import TokenTree
+
+SETTINGS = {"batch_size": 6, "num_epochs": 2, "learning_rate": 1e-3}
+
+
+def curve(directory: Path) -> list[float]:
+    return [event["values"][name] for event in events(directory, "step") for name in ("loss", "grad_norm")]
+
+
+def short_of_memory(monkeypatch: pytest.MonkeyPatch, *, num_tokens: int) -> None:
+    """Steps over more tokens than this fail as they do on a device that is full."""
+    step = dpo.dpo_step
+
+    def checked(model: Any, trees: Sequence[TokenTree], *args: Any, **settings: Any) -> Any:
+        if sum(tree.num_tokens for tree in trees) > num_tokens and torch.is_grad_enabled():
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return step(model, trees, *args, **settings)
+
+    monkeypatch.setattr(dpo, "dpo_step", checked)
+
+
+def test_running_out_of_memory_halves_the_budget_and_the_curve_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = saved_model(tmp_path / "policy")
+    whole, short = (order(tmp_path / name, "dpo", SETTINGS, init_model=start) for name in ("whole", "short"))
+    assert carry_out(whole) == 0
+    short_of_memory(monkeypatch, num_tokens=60)
+    assert carry_out(short) == 0
+    assert any("forward passes are cut to" in event["message"] for event in events(short, "log"))
+    assert curve(short) == pytest.approx(curve(whole), abs=1e-5)
+
+
+def test_an_example_that_alone_is_too_long_ends_the_run_with_advice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = order(tmp_path / "run", "dpo", SETTINGS, init_model=saved_model(tmp_path / "policy"))
+    short_of_memory(monkeypatch, num_tokens=3)
+    assert carry_out(directory) == 1
+    assert failure(directory)["kind"] == "out_of_memory"
+    assert "a single example of" in failure(directory)["error"]
+
+
+def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
+    start = saved_model(tmp_path / "policy")
+    settings = {**SETTINGS, "batch_size": 5}
+    alone, together = (order(tmp_path / name, "dpo", settings, init_model=start) for name in ("alone", "together"))
+    assert carry_out(alone) == 0
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    command = [*launcher, "-m", "training.algorithms.run", str(together)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert len(curve(alone)) == 2 * 6
+    assert curve(together) == pytest.approx(curve(alone), abs=1e-5)
+    assert sum(event["is_final"] for event in events(together, "checkpoint")) == 1
+
+
+def test_runs_share_what_the_reference_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(REFERENCE_CACHE, str(tmp_path / "cache"))
+    start = saved_model(tmp_path / "policy")
+    first, second = (order(tmp_path / name, "dpo", SETTINGS, init_model=start) for name in ("first", "second"))
+    assert carry_out(first) == 0
+    monkeypatch.setattr(reference, "reference_logps", lambda *args, **settings: pytest.fail("computed again"))
+    assert carry_out(second) == 0
+    assert curve(second) == curve(first)
+    assert len(list((tmp_path / "cache").iterdir())) == 1
