@@ -9,6 +9,7 @@ Shapes: J rows of people, R rows of the judge.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
@@ -56,6 +57,7 @@ class JudgeRows:
     first_values: list[float] = field(default_factory=list)  # of what was judged in two orders
     second_values: list[float] = field(default_factory=list)
     first_left: list[bool] = field(default_factory=list)
+    both_pairs: list[int] = field(default_factory=list)  # the pair of each of these three
     num_without_answer: int = 0
 
 
@@ -106,7 +108,7 @@ def calibration_of(campaign: Campaign, judge: Annotator, version: JudgeVersion |
     said = verdicts.aggregate(Max("pk"), Count("answer"), Sum("preference"), Sum("margin"))  # rereading changes them
     runs = campaign.judging_runs.filter(annotator=judge, status=JudgingRun.Status.FINISHED).count()
     state = (newest_judgment(campaign), said, runs, chosen and chosen.pk)
-    key = f"annotation.judge_report.{campaign.pk}.{judge.pk}.{chosen.pk if chosen else 0}"
+    key = f"annotation.judge_report.2.{campaign.pk}.{judge.pk}.{chosen.pk if chosen else 0}"
     kept = cache.get(key)
     if kept is not None and kept[0] == state:
         found: JudgeReport = kept[1]
@@ -125,7 +127,12 @@ def compute(campaign: Campaign, judge: Annotator, version: JudgeVersion | None) 
     if not rows.pairs and not rows.num_without_answer:
         _add_judgments(rows, main.where(main.annotators_J == judge.pk), size)
     texts = _texts(campaign, rows, judge, version)
-    columns: dict[str, Any] = {"judge_comparisons": rows.pairs, "judge_values": rows.values}
+    prompts = _Prompts(campaign)
+    columns: dict[str, Any] = {
+        "judge_comparisons": rows.pairs,
+        "judge_values": rows.values,
+        "prompts": prompts.of(rows.pairs),
+    }
     agreement = calibration.agreement_with_people(
         people.pairs, people.values, **columns, longer=texts.longer, num_resamples=NUM_RESAMPLES
     )
@@ -139,21 +146,36 @@ def compute(campaign: Campaign, judge: Annotator, version: JudgeVersion | None) 
     return JudgeReport(
         version=version.number if version else None,
         agreement=agreement,
-        flips=calibration.flip_rates(rows.first_values, rows.second_values, rows.first_left),
-        position=calibration.position_bias(rows.shown_values, rows.shown_left, comparisons=rows.shown_pairs),
+        flips=calibration.flip_rates(
+            rows.first_values, rows.second_values, rows.first_left, prompts=prompts.of(rows.both_pairs)
+        ),
+        position=calibration.position_bias(rows.shown_values, rows.shown_left, prompts=prompts.of(rows.shown_pairs)),
         length=trait(texts.longer),
         lists=trait(texts.lists),
         own_family=trait(texts.own_family),
         family=texts.family,
-        reliability=calibration.reliability(rows.preferences, outcomes, num_resamples=NUM_RESAMPLES),
+        reliability=calibration.reliability(
+            rows.preferences, outcomes, prompts=columns["prompts"], num_resamples=NUM_RESAMPLES
+        ),
         curve=_curve(rows, people, agreement.people.raw.value),
         cost=_cost(campaign, version),
-        drift=_drift(campaign, judge, people),
+        drift=_drift(campaign, judge, people, prompts),
         outcomes=outcomes_of_calls(campaign, version),
         num_judged=len({pair // PAIRS for pair in rows.pairs}),
         num_without_answer=rows.num_without_answer,
         injection=_injection(version),
     )
+
+
+class _Prompts:
+    """The prompt of each comparison of a campaign: rows about one prompt are resampled together."""
+
+    def __init__(self, campaign: Campaign) -> None:
+        self._known = dict(campaign.comparisons.values_list("pk", "prompt_id"))
+
+    def of(self, pairs: Sequence[int]) -> Any:
+        """Of each pair of replies, by its name."""
+        return np.array([self._known[pair // PAIRS] for pair in pairs], dtype=np.int64)
 
 
 def outcomes_of_calls(campaign: Campaign | None, version: JudgeVersion | None) -> dict[str, int]:
@@ -214,6 +236,7 @@ def _add_verdict(rows: JudgeRows, verdict: JudgeVerdict) -> None:
             rows.first_values.append(float(said[0].get(pair, np.nan)))
             rows.second_values.append(float(said[1].get(pair, np.nan)))
             rows.first_left.append(lefts[0])
+            rows.both_pairs.append(name)
 
 
 def _add_judgments(rows: JudgeRows, own: JudgmentColumns, size: int) -> None:
@@ -307,7 +330,9 @@ def _cost(campaign: Campaign, version: JudgeVersion | None) -> Cost | None:
     return calibration.cost_per_1000(costs, verdicts.count())
 
 
-def _drift(campaign: Campaign, judge: Annotator, people: PeopleRows) -> tuple[tuple[int, int, VersionDrift], ...]:
+def _drift(
+    campaign: Campaign, judge: Annotator, people: PeopleRows, prompts: _Prompts
+) -> tuple[tuple[int, int, VersionDrift], ...]:
     """Each version against the one before it, where both judged the same."""
     spoken = JudgeVerdict.objects.filter(run__campaign=campaign, run__annotator=judge, version__isnull=False)
     versions = list(judge.versions.filter(pk__in=spoken.values("version")).order_by("number"))
@@ -318,7 +343,7 @@ def _drift(campaign: Campaign, judge: Annotator, people: PeopleRows) -> tuple[tu
         shared = sorted(set(old) & set(new))
         both = JudgeRows(pairs=shared, values=[new[name] for name in shared])
         told = np.sign(_mean_by_pair(both, people, lambda values_J, judge_J: values_J))
-        drift = calibration.version_drift([old[name] for name in shared], both.values, told)
+        drift = calibration.version_drift([old[name] for name in shared], both.values, told, prompts=prompts.of(shared))
         found.append((versions[place - 1].number, versions[place].number, drift))
     return tuple(found)
 

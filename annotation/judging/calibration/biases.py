@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from annotation.agreement import Agreement, coded
 from annotation.agreement.columns import Column, Floats, Integers
-from annotation.agreement.intervals import NUM_RESAMPLES, Rows, estimate, ratio
+from annotation.agreement.intervals import NUM_RESAMPLES, estimate, ratio
+from annotation.judging.calibration.clusters import clustered_rows, clustered_share
 from annotation.quality import Share, share
 from annotation.tiers import Tiers
 
@@ -58,10 +59,13 @@ class PlaceBias:
     n: int
 
 
-def flip_rates(first_values: Column, second_values: Column, first_was_left: Column) -> FlipRates:
+def flip_rates(
+    first_values: Column, second_values: Column, first_was_left: Column, *, prompts: Column | None = None
+) -> FlipRates:
     """From canonical values in one order and in the swapped one; NaN where an order has no verdict.
 
     `first_was_left` is True where the completion with the lower index was shown first (left) in the first order.
+    Intervals are over `prompts`, if the prompt of each row is given.
     """
     one_J, two_J = np.asarray(first_values, dtype=np.float64), np.asarray(second_values, dtype=np.float64)
     is_both_J = ~np.isnan(one_J) & ~np.isnan(two_J)
@@ -70,27 +74,30 @@ def flip_rates(first_values: Column, second_values: Column, first_was_left: Colu
     is_strict_J = (one_J != 0) & (two_J != 0)
     is_reversed_J = is_strict_J & (one_J != two_J)
     took_first_J = is_reversed_J & ((one_J > 0) == left_J)
-    num_reversed = int(is_reversed_J.sum())
+    groups_J = None if prompts is None else np.asarray(prompts)[is_both_J]
+
+    def rate(counts_J: NDArray[np.bool_], among_J: NDArray[np.bool_], nothing: str) -> Share:
+        groups = None if groups_J is None else groups_J[among_J]
+        return clustered_share(counts_J[among_J], groups, nothing=nothing)
+
     return FlipRates(
-        disagreeing=share(int((one_J != two_J).sum()), len(one_J), nothing=_ONE_ORDER),
-        reversed=share(num_reversed, int(is_strict_J.sum()), nothing=_NOT_STRICT if len(one_J) else _ONE_ORDER),
-        first_place_twice=share(int(took_first_J.sum()), num_reversed, nothing=_NOT_REVERSED),
+        disagreeing=rate(one_J != two_J, np.ones(len(one_J), dtype=bool), _ONE_ORDER),
+        reversed=rate(is_reversed_J, is_strict_J, _NOT_STRICT if len(one_J) else _ONE_ORDER),
+        first_place_twice=rate(took_first_J, is_reversed_J, _NOT_REVERSED),
     )
 
 
-def position_bias(values: Column, first_is_left: Column, *, comparisons: Column | None = None) -> Share:
+def position_bias(values: Column, first_is_left: Column, *, prompts: Column | None = None) -> Share:
     """How often the strict preference is the reply shown first: a half without a bias, if sides are balanced.
 
-    `values` are canonical, one for each displayed order; name the `comparisons` if several orders of one are there.
+    `values` are canonical, one for each displayed order; name the `prompts` (or comparisons) that several are about.
     """
     signs_J = np.sign(np.asarray(values, dtype=np.float64))
     left_J = np.asarray(first_is_left, dtype=bool)
     is_strict_J = (signs_J != 0) & ~np.isnan(signs_J)
     took_left_J = is_strict_J & ((signs_J > 0) == left_J)
-    independent = None
-    if comparisons is not None:
-        independent = float(len(coded(np.asarray(comparisons)[is_strict_J])[0]))
-    return share(int(took_left_J.sum()), int(is_strict_J.sum()), num_independent=independent, nothing=_NO_PREFERENCE)
+    groups = None if prompts is None else np.asarray(prompts)[is_strict_J]
+    return clustered_share(took_left_J[is_strict_J], groups, nothing=_NO_PREFERENCE)
 
 
 def trait_preference(
@@ -100,30 +107,35 @@ def trait_preference(
     judge_comparisons: Column,
     judge_values: Column,
     judge_trait: Column,
+    prompts: Column | None = None,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> TraitPreference:
     """Length, lists or an own family: `judge_trait` is 1, -1 or 0 for each of the judge's rows.
 
     It is 1 where the completion with the lower index has more of it (is longer, has more list items, is of the judge's
-    own family while the other is not), -1 where it has less. People's columns have a row for each of their judgments.
+    own family while the other is not), -1 where it has less. People's columns have a row for each of their judgments;
+    `prompts` is the prompt of each of the judge's rows, and resampled as a whole.
     """
     trait_R = np.sign(np.asarray(judge_trait, dtype=np.float64))
     follows_R = _follows(np.sign(np.asarray(judge_values, dtype=np.float64)), trait_R)
-    own = follows_R[~np.isnan(follows_R)]
+    groups_R = np.arange(len(trait_R)) if prompts is None else coded(prompts)[1]
+    is_own_R = ~np.isnan(follows_R)
     rows_J = _rows_of(np.asarray(judge_comparisons), np.asarray(comparisons))
     is_found_J = rows_J >= 0
     rows_J = rows_J[is_found_J]
     theirs_J = _follows(np.sign(np.asarray(values, dtype=np.float64))[is_found_J], trait_R[rows_J])
     is_told_J = ~np.isnan(theirs_J) & ~np.isnan(follows_R[rows_J])
     theirs_J, units_J = theirs_J[is_told_J], rows_J[is_told_J]
-    judges_J = follows_R[units_J]
+    judges_J, groups_J = follows_R[units_J], groups_R[units_J]
     return TraitPreference(
-        judge=share(float(own.sum()), len(own), nothing=_NO_TRAIT),
-        people=_by_comparison(theirs_J, units_J, _NOT_BOTH),
-        difference=_difference(judges_J, theirs_J, units_J, num_resamples, seed),
-        agrees_if_people_do=_by_comparison(judges_J[theirs_J == 1], units_J[theirs_J == 1], _NOT_BOTH),
-        agrees_if_people_do_not=_by_comparison(1 - judges_J[theirs_J == 0], units_J[theirs_J == 0], _NOT_BOTH),
+        judge=clustered_share(follows_R[is_own_R], groups_R[is_own_R], nothing=_NO_TRAIT),
+        people=clustered_share(theirs_J, groups_J, nothing=_NOT_BOTH),
+        difference=_difference(judges_J, theirs_J, groups_J, num_resamples, seed),
+        agrees_if_people_do=clustered_share(judges_J[theirs_J == 1], groups_J[theirs_J == 1], nothing=_NOT_BOTH),
+        agrees_if_people_do_not=clustered_share(
+            1 - judges_J[theirs_J == 0], groups_J[theirs_J == 0], nothing=_NOT_BOTH
+        ),
     )
 
 
@@ -180,20 +192,12 @@ def _follows(values: Floats, traits: Floats) -> Floats:
     return np.where(product == 0, np.nan, (product + 1) / 2)
 
 
-def _by_comparison(successes_J: Floats, units_J: Column, nothing: str) -> Share:
-    independent = float(len(np.unique(np.asarray(units_J))))
-    return share(float(successes_J.sum()), len(successes_J), num_independent=independent, nothing=nothing)
-
-
-def _difference(judges_J: Floats, theirs_J: Floats, units_J: Column, num_resamples: int, seed: int) -> Agreement:
-    _, codes_J = coded(units_J)
-    size = int(codes_J.max(initial=-1)) + 1
-    weights = (judges_J, theirs_J, np.ones(len(theirs_J)))
-    rows_UD = np.stack([np.bincount(codes_J, weights=column, minlength=size) for column in weights], axis=1)
+def _difference(judges_J: Floats, theirs_J: Floats, groups_J: Column, num_resamples: int, seed: int) -> Agreement:
+    rows_JD = np.stack([judges_J, theirs_J, np.ones(len(theirs_J))], axis=1)
 
     def difference(sums_BD: Floats) -> Floats:
         return ratio(sums_BD[:, 0] - sums_BD[:, 1], sums_BD[:, 2])
 
-    rows = Rows(rows_KD=rows_UD.astype(np.float64), frequency_K=np.ones(size, dtype=np.int64))
-    found = estimate(difference, rows, n=size, num_judgments=len(theirs_J), num_resamples=num_resamples, seed=seed)
+    rows = clustered_rows(rows_JD, groups_J)
+    found = estimate(difference, rows, n=rows.n, num_judgments=len(theirs_J), num_resamples=num_resamples, seed=seed)
     return found if found.n else Agreement(value=None, interval=None, n=0, num_judgments=0, reason=_NOT_BOTH)

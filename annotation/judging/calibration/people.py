@@ -1,7 +1,7 @@
 """A judge's agreement with people, beside that of people with each other and of "the longer one wins".
 
 All three are computed alike: from pairs of judgments of one comparison, (judge, person) or (person, person), each
-pair counting once, and against the most frequent answer of all people but one. Intervals resample comparisons.
+pair counting once, and against the most frequent answer of all people but one. Intervals resample prompts.
 
 Shapes: J people's judgments, U comparisons, P pairs of judgments, V = 3 values.
 """
@@ -25,8 +25,9 @@ from annotation.agreement import (
     raw_agreement,
 )
 from annotation.agreement.columns import Column, Floats, Integers
-from annotation.agreement.intervals import NUM_RESAMPLES, Rows, estimate, ratio
-from annotation.quality import Share, share
+from annotation.agreement.intervals import NUM_RESAMPLES, estimate, ratio
+from annotation.judging.calibration.clusters import clustered_rows, clustered_share
+from annotation.quality import Share
 
 VALUES = (-1, 0, 1)
 
@@ -65,30 +66,31 @@ def agreement_with_people(
     judge_comparisons: Column,
     judge_values: Column,
     longer: Column | None = None,
+    prompts: Column | None = None,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
 ) -> PeopleAgreement:
     """Agreement from people's columns (a row for each judgment) and the judge's (a row for each comparison).
 
     `longer` is, for each of the judge's rows, 1, -1 or 0 where the completion with the lower index is longer, shorter
-    or as long (`annotation.quality.sign_of_longer`). Raises ValueError if the judge has a comparison twice.
+    or as long (`annotation.quality.sign_of_longer`); `prompts` the prompt of each, resampled as a
+    whole; without it each comparison counts as one of its own. Raises ValueError if the judge has a comparison twice.
     """
-    table = _table(comparisons, values, judge_comparisons, judge_values, longer)
+    table = _table(comparisons, values, judge_comparisons, judge_values, longer, prompts)
     first_P, second_P = _pairs_of_people(table.units_J)
-    people = _rater(
-        table.values_J[first_P], table.values_J[second_P], table.units_J[first_P], True, num_resamples, seed
-    )
+    groups_J = table.groups_U[table.units_J]
+    people = _rater(table.values_J[first_P], table.values_J[second_P], groups_J[first_P], True, num_resamples, seed)
     judge_J = table.judge_U[table.units_J]
-    judge = _rater(judge_J, table.values_J, table.units_J, False, num_resamples, seed)
+    judge = _rater(judge_J, table.values_J, groups_J, False, num_resamples, seed)
     consensus_JV = _consensus_of_others(table)
     of_longer = None
     if table.longer_U is not None:
         longer_J = table.longer_U[table.units_J]
-        rater = _rater(longer_J, table.values_J, table.units_J, False, num_resamples, seed)
-        of_longer = RaterAgreement(**rater, with_consensus=_credit(longer_J, consensus_JV, table.units_J))
+        rater = _rater(longer_J, table.values_J, groups_J, False, num_resamples, seed)
+        of_longer = RaterAgreement(**rater, with_consensus=_credit(longer_J, consensus_JV, groups_J))
     return PeopleAgreement(
-        judge=RaterAgreement(**judge, with_consensus=_credit(judge_J, consensus_JV, table.units_J)),
-        people=RaterAgreement(**people, with_consensus=_credit(table.values_J, consensus_JV, table.units_J)),
+        judge=RaterAgreement(**judge, with_consensus=_credit(judge_J, consensus_JV, groups_J)),
+        people=RaterAgreement(**people, with_consensus=_credit(table.values_J, consensus_JV, groups_J)),
         longer=of_longer,
         judge_minus_people=_difference(table, first_P, second_P, num_resamples, seed),
         num_comparisons=len(table.judge_U),
@@ -104,10 +106,16 @@ class _Table:
     values_J: Integers
     judge_U: Integers
     longer_U: Integers | None
+    groups_U: Integers  # the prompt of each comparison
 
 
 def _table(
-    comparisons: Column, values: Column, judge_comparisons: Column, judge_values: Column, longer: Column | None
+    comparisons: Column,
+    values: Column,
+    judge_comparisons: Column,
+    judge_values: Column,
+    longer: Column | None,
+    prompts: Column | None,
 ) -> _Table:
     judged, judge = np.asarray(judge_comparisons), np.asarray(judge_values, dtype=np.float64)
     given, people = np.asarray(comparisons), np.asarray(values, dtype=np.float64)
@@ -119,11 +127,13 @@ def _table(
     _, units_J = coded(given[is_judged])
     order = np.argsort(judged[is_kept], kind="stable")
     by_unit = np.argsort(units_J, kind="stable")
+    groups = judged if prompts is None else np.asarray(prompts)
     return _Table(
         units_J=units_J[by_unit],
         values_J=_codes(people[is_judged])[by_unit],
         judge_U=_codes(judge[is_kept])[order],
         longer_U=None if longer is None else _codes(np.asarray(longer, dtype=np.float64)[is_kept])[order],
+        groups_U=coded(groups[is_kept][order])[1],
     )
 
 
@@ -166,7 +176,7 @@ def _rater(
 
 
 def _columns(first_P: Integers, second_P: Integers, groups_P: Integers) -> Columns:
-    """Each pair of judgments as a unit of its comparison, with two annotators."""
+    """Each pair of judgments as a unit of its prompt, with two annotators."""
     comparisons, groups = coded(groups_P)
     return Columns(
         units_J=np.repeat(np.arange(len(first_P)), 2),
@@ -189,17 +199,14 @@ def _consensus_of_others(table: _Table) -> Floats:
     return ratio(is_mode_JV.astype(np.float64), is_mode_JV.sum(axis=1, keepdims=True).astype(np.float64))
 
 
-def _credit(values_J: Integers, consensus_JV: Floats, units_J: Integers) -> Share:
+def _credit(values_J: Integers, consensus_JV: Floats, groups_J: Integers) -> Share:
     credits_J = consensus_JV[np.arange(len(values_J)), values_J]
     is_told_J: NDArray[np.bool_] = ~np.isnan(credits_J)
-    num_independent = float(len(np.unique(units_J[is_told_J])))
-    return share(
-        float(credits_J[is_told_J].sum()), int(is_told_J.sum()), num_independent=num_independent, nothing=_NO_OTHERS
-    )
+    return clustered_share(credits_J[is_told_J], groups_J[is_told_J], nothing=_NO_OTHERS)
 
 
 def _difference(table: _Table, first_P: Integers, second_P: Integers, num_resamples: int, seed: int) -> Agreement:
-    """Raw agreement of the judge minus that of people, by the same comparisons."""
+    """Raw agreement of the judge minus that of people, on the same comparisons."""
     size = len(table.judge_U)
     with_judge_J = (table.judge_U[table.units_J] == table.values_J).astype(np.float64)
     among_P = (table.values_J[first_P] == table.values_J[second_P]).astype(np.float64)
@@ -213,14 +220,19 @@ def _difference(table: _Table, first_P: Integers, second_P: Integers, num_resamp
         ],
         axis=1,
     )
-    rows_UD = rows_UD[rows_UD[:, 3] > 0]
+    is_twice_U = rows_UD[:, 3] > 0
 
     def difference(sums_BD: Floats) -> Floats:
         return ratio(sums_BD[:, 0], sums_BD[:, 1]) - ratio(sums_BD[:, 2], sums_BD[:, 3])
 
-    rows = Rows(rows_KD=rows_UD.astype(np.float64), frequency_K=np.ones(len(rows_UD), dtype=np.int64))
+    rows = clustered_rows(rows_UD[is_twice_U].astype(np.float64), table.groups_U[is_twice_U])
     found = estimate(
-        difference, rows, n=rows.n, num_judgments=int(rows_UD[:, 1].sum()), num_resamples=num_resamples, seed=seed
+        difference,
+        rows,
+        n=rows.n,
+        num_judgments=int(rows_UD[is_twice_U, 1].sum()),
+        num_resamples=num_resamples,
+        seed=seed,
     )
     if found.n:
         return found

@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from annotation.agreement import Agreement
 from annotation.agreement.columns import Column, Floats
-from annotation.agreement.intervals import NUM_RESAMPLES, Rows, estimate, ratio
-from annotation.quality import Share, share
+from annotation.agreement.intervals import NUM_RESAMPLES, estimate, ratio
+from annotation.judging.calibration.clusters import clustered_rows, clustered_share
+from annotation.quality import Share
 
 NUM_BINS = 10
 _NOTHING = "no comparison has both a soft label and people's answer"
@@ -45,18 +47,26 @@ class Reliability:
 
 
 def reliability(
-    labels: Column, outcomes: Column, *, num_bins: int = NUM_BINS, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+    labels: Column,
+    outcomes: Column,
+    *,
+    prompts: Column | None = None,
+    num_bins: int = NUM_BINS,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
 ) -> Reliability:
     """From equally long columns with a row for each comparison, NaN where one is missing.
 
     `labels` are probabilities of one fixed completion, ties counting half (`Judged.preference`); `outcomes` what people
-    say about the same one: 1, 0, a half for a tie, or a mean over people. Raises ValueError outside 0 … 1.
+    say about the same one: 1, 0, a half for a tie, or a mean over people. `prompts`, if given, are resampled as a
+    whole. Raises ValueError outside 0 … 1.
     """
     labels_J, outcomes_J = np.asarray(labels, dtype=np.float64), np.asarray(outcomes, dtype=np.float64)
     if len(labels_J) != len(outcomes_J) or num_bins < 1:
         raise ValueError("labels and outcomes must be equally long, and there must be one bin or more")
     is_there_J = ~np.isnan(labels_J) & ~np.isnan(outcomes_J)
     labels_J, outcomes_J = labels_J[is_there_J], outcomes_J[is_there_J]
+    groups_J = None if prompts is None else np.asarray(prompts)[is_there_J]
     if any(((column < 0) | (column > 1)).any() for column in (labels_J, outcomes_J)):
         raise ValueError("labels and outcomes must lie in 0–1")
     bins_J = np.minimum((labels_J * num_bins + 1e-9).astype(np.int64), num_bins - 1)
@@ -66,23 +76,29 @@ def reliability(
     parts_JD[np.arange(len(labels_J)), 2 + bins_J] = labels_J - outcomes_J
 
     def score(statistic: Callable[[Floats], Floats]) -> Agreement:
-        rows = Rows(rows_KD=parts_JD, frequency_K=np.ones(len(parts_JD), dtype=np.int64))
-        found = estimate(statistic, rows, n=rows.n, num_judgments=rows.n, num_resamples=num_resamples, seed=seed)
+        rows = clustered_rows(parts_JD, groups_J)
+        found = estimate(statistic, rows, n=rows.n, num_judgments=len(parts_JD), num_resamples=num_resamples, seed=seed)
         return found if found.n else Agreement(value=None, interval=None, n=0, num_judgments=0, reason=_NOTHING)
 
     return Reliability(
-        rows=tuple(_row(place, num_bins, labels_J, outcomes_J, bins_J == place) for place in range(num_bins)),
+        rows=tuple(_row(place, num_bins, labels_J, outcomes_J, groups_J, bins_J == place) for place in range(num_bins)),
         ece=score(lambda sums_BD: ratio(np.abs(sums_BD[:, 2:]).sum(axis=1), sums_BD[:, 0])),
         brier=score(lambda sums_BD: ratio(sums_BD[:, 1], sums_BD[:, 0])),
         brier_of_constant=float(outcomes_J.var()) if len(outcomes_J) else None,
     )
 
 
-def _row(place: int, num_bins: int, labels_J: Floats, outcomes_J: Floats, is_in_J: NDArray[np.bool_]) -> ReliabilityRow:
-    n = int(is_in_J.sum())
+def _row(
+    place: int,
+    num_bins: int,
+    labels_J: Floats,
+    outcomes_J: Floats,
+    groups_J: NDArray[Any] | None,
+    is_in_J: NDArray[np.bool_],
+) -> ReliabilityRow:
     return ReliabilityRow(
         low=place / num_bins,
         high=(place + 1) / num_bins,
-        mean_label=float(labels_J[is_in_J].mean()) if n else None,
-        outcome=share(float(outcomes_J[is_in_J].sum()), n, nothing=_EMPTY),
+        mean_label=float(labels_J[is_in_J].mean()) if is_in_J.any() else None,
+        outcome=clustered_share(outcomes_J[is_in_J], None if groups_J is None else groups_J[is_in_J], nothing=_EMPTY),
     )

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
-from annotation.agreement import columns_of, count_columns, raw_agreement
+from annotation.agreement import Agreement, columns_of, count_columns, raw_agreement
 from annotation.judging.calibration import (
     agreement_with_people,
     cost_per_1000,
@@ -18,6 +19,8 @@ from annotation.judging.calibration import (
     trait_preference,
     version_drift,
 )
+from annotation.judging.calibration.clusters import clustered_share
+from annotation.quality import Share, share
 
 NAN = float("nan")
 
@@ -119,7 +122,7 @@ def test_position_bias_counts_the_side_that_was_shown_first() -> None:
     found = position_bias([1, -1, 1, 0, NAN], [True, False, False, True, True])
     assert [found.value, found.n] == pytest.approx([2 / 3, 3])
     assert position_bias([0], [True]).reason == "no strict preference was given"
-    paired = position_bias([1, -1] * 20, [True, False] * 20, comparisons=np.repeat(range(20), 2))
+    paired = position_bias([1, -1] * 20, [True, False] * 20, prompts=np.repeat(range(20), 2))
     single = position_bias([1, -1] * 20, [True, False] * 20)
     assert paired.interval is not None
     assert single.interval is not None
@@ -215,3 +218,66 @@ def test_drift_between_versions_by_hand() -> None:
     assert found.kappa.value == pytest.approx(kappa([1, 1, 0, -1], [1, -1, 0, 1]))
     nothing = version_drift([1], [NAN])
     assert all(figure.reason for figure in (nothing.same, nothing.kappa, nothing.reversed, nothing.change))
+
+
+# Prompts are resampled as a whole
+
+
+def width(figure: Agreement | Share) -> float:
+    assert figure.interval is not None
+    return figure.interval[1] - figure.interval[0]
+
+
+def test_comparisons_that_share_prompts_give_wider_intervals() -> None:
+    # 20 prompts with 6 comparisons each (or one ranking of four); the judge is right on all of a prompt or on none.
+    names, prompts = np.arange(120), np.repeat(np.arange(20), 6)
+    judge = np.where(prompts % 4 == 0, -1.0, 1.0)
+    people = np.ones(120)
+    alone = agreement_with_people(names, people, judge_comparisons=names, judge_values=judge)
+    shared = agreement_with_people(names, people, judge_comparisons=names, judge_values=judge, prompts=prompts)
+    assert alone.judge.raw.value == shared.judge.raw.value == 0.75
+    assert width(shared.judge.raw) == pytest.approx(6**0.5 * width(alone.judge.raw), rel=0.1)
+    assert (alone.judge.raw.n, shared.judge.raw.n) == (120, 20)
+
+
+def test_a_share_of_whole_prompts_counts_each_prompt_once_and_a_mixed_one_more() -> None:
+    prompts = np.repeat(np.arange(20), 6)
+    whole = clustered_share(prompts % 4 == 0, prompts, nothing="")
+    once = share(5, 20, nothing="")
+    # Kish: 6 equal values a prompt are worth 1; the sample variance of 20 prompts takes 19/20 off.
+    assert width(whole) == pytest.approx(width(share(4.75, 19, nothing="")), rel=1e-6)
+    assert width(whole) == pytest.approx(width(once), rel=0.05)
+    mixed = clustered_share(np.tile([1, 0, 0, 0, 0, 0], 20), prompts, nothing="")
+    assert width(mixed) == pytest.approx(width(share(20, 120, nothing="")))
+
+
+def test_equal_values_everywhere_count_prompts_and_not_rows() -> None:
+    assert clustered_share(np.ones(120), np.repeat(np.arange(20), 6), nothing="") == Share(
+        value=1.0, interval=share(20, 20, nothing="").interval, n=120
+    )
+
+
+def test_every_bias_takes_prompts_as_a_whole() -> None:
+    names, prompts = np.arange(120), np.repeat(np.arange(20), 6)
+    values = np.where(prompts % 4 == 0, -1.0, 1.0)
+    lefts = np.ones(120, dtype=bool)
+    longer = np.ones(120)
+    pairs = [
+        (position_bias(values, lefts), position_bias(values, lefts, prompts=prompts)),
+        *zip(
+            _figures(names, values, longer, lefts, None), _figures(names, values, longer, lefts, prompts), strict=True
+        ),
+    ]
+    for alone, shared in pairs:
+        assert shared.value == alone.value
+        assert width(shared) > 1.5 * width(alone)
+
+
+def _figures(names: Any, values: Any, longer: Any, lefts: Any, prompts: Any) -> list[Agreement | Share]:
+    traits = trait_preference(
+        names, np.ones(120), judge_comparisons=names, judge_values=values, judge_trait=longer, prompts=prompts
+    )
+    drift = version_drift(np.ones(120), values, np.ones(120), prompts=prompts)
+    labels = reliability(np.full(120, 0.9), (values + 1) / 2, prompts=prompts)
+    flips = flip_rates(np.ones(120), values, lefts, prompts=prompts)
+    return [traits.judge, traits.difference, drift.same, drift.change, labels.brier, flips.disagreeing]
