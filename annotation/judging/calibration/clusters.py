@@ -30,8 +30,10 @@ def clustered_share(values_J: Column, groups_J: Column | None, *, nothing: str) 
     mean = float(values.mean())
     residuals_G = np.bincount(codes_J, weights=values - mean, minlength=num_groups)
     variance = num_groups / max(1, num_groups - 1) * float((residuals_G**2).sum()) / n**2
-    is_told = variance > 1e-12 and num_groups > 1
-    independent = min(float(n), mean * (1 - mean) / variance) if is_told else float(num_groups)
+    if num_groups == 1 or values.min() == values.max():
+        independent = float(num_groups)
+    else:
+        independent = min(float(n), mean * (1 - mean) / max(variance, 1e-12))
     return share(float(values.sum()), n, num_independent=max(1.0, independent), nothing=nothing)
 
 
