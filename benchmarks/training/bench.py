@@ -1,6 +1,7 @@
 """The two sides, their turns, and how what they measured becomes metrics.
 
-Both sides take turns in every round, each starting every other one; values are medians over the rounds. Our time is
+Both sides take turns in every round, each starting every other one; values and ratios are medians over the rounds, a
+ratio being one round's, because a machine's speed changes more between rounds than within one. Our time is
 everything between the order and its last step (reading, loading the model, the reference), except tokenisation; TRL's
 is its training loop and its reference alone.
 """
@@ -123,8 +124,10 @@ def speed(name: str, unit: str, amount: int, measured: dict[str, list[dict[str, 
         if peer == "ours":
             continue
         theirs = statistics.median(amount / seconds_of(one) for one in runs)
+        turns = zip(measured["ours"], runs, strict=True)
+        ratio = statistics.median(seconds_of(other) / seconds_of(mine) for mine, other in turns)
         label = f"{name}_{unit}_per_second" + ("" if "default" in peer else "_at_best")
-        metrics[label] = metric(ours, f"{unit}/s", peer, theirs, theirs and ours / theirs)
+        metrics[label] = metric(ours, f"{unit}/s", peer, theirs, ratio)
         metrics |= memory(label.replace(f"{unit}_per_second", "peak_memory"), peer, measured["ours"], runs)
     return metrics
 
