@@ -11,7 +11,7 @@ from generation.engine_choice import open_engine
 from generation.engines.base import Engine, SamplingParameters, storable
 from generation.engines.errors import ConversationsFailed, EngineError
 from generation.guards.model_guard import guard_conversation, read_guard_reply
-from generation.guards.rules import RuleGuard, rules_from_json
+from generation.guards.rules import RuleGuard, RuleReading, rules_from_json
 from generation.models import Completion, GuardRun, GuardVerdict, Prompt
 
 CHUNK = 64  # items whose verdicts are committed together
@@ -46,10 +46,17 @@ def _check_by_rules(run: GuardRun, items: Sequence[Item]) -> None:
     for start in range(0, len(items), CHUNK):
         verdicts = []
         for item in items[start : start + CHUNK]:
-            labels = guard.labels_of(item.text if isinstance(item, Completion) else _whole_text(item))
-            verdicts.append(_verdict(run, item, is_flagged=bool(labels), labels=labels))
+            found = guard.read(item.text if isinstance(item, Completion) else _whole_text(item))
+            verdicts.append(_by_rules(run, item, found))
         services.record_verdicts(run=run, verdicts=verdicts)
         jobs.beat(run)
+
+
+def _by_rules(run: GuardRun, item: Item, found: RuleReading) -> GuardVerdict:
+    """A pattern that took too long leaves open whether there was something to flag."""
+    words = "; ".join(f"the pattern {one} took too long and was given up" for one in found.given_up)
+    is_flagged = True if found.labels else None if found.given_up else False
+    return _verdict(run, item, is_flagged=is_flagged, labels=found.labels, reply=words)
 
 
 def _check_by_model(run: GuardRun, engine: Engine, items: Sequence[Item]) -> None:

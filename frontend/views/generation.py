@@ -12,7 +12,7 @@ from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
-from frontend.views.guards import guards_for
+from frontend.views.guards import guards_for, newest_rules
 from frontend.views.scoring import reward_models_for
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
 from generation.models import (
@@ -159,6 +159,7 @@ def _guards(request: SignedInRequest, target: PromptSet | SamplingRun) -> dict[s
     return {
         "guard_runs": target.guard_runs.select_related("guard"),
         "guards": guards_for(target.workspace) if may_start else None,
+        "guard_rules": newest_rules(target.workspace) if may_start else "",
         "guard_target": "prompt_set" if isinstance(target, PromptSet) else "sampling_run",
         "guard_target_id": target.pk,
     }

@@ -11,6 +11,9 @@ from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from generation import guard_services
+from generation.guard_services import GuardRefused
+from generation.guards.rules import DEFAULT_RULES, RulesInvalid, rules_from_json, rules_to_json
+from generation.guards.rules_text import rules_from_text, rules_to_text
 from generation.models import GuardRun, LanguageModel, PromptSet, SamplingRun
 
 NUM_SHOWN = 50
@@ -36,6 +39,7 @@ def guard_run(request: SignedInRequest, run_id: int) -> HttpResponse:
         ).most_common(),
         "flagged": flagged[:NUM_SHOWN],
         "unread": verdicts.filter(is_flagged=None)[:NUM_SHOWN],
+        "rules_text": rules_to_text(rules_from_json(run.rules)) if run.rules else "",
         "num_unread": verdicts.filter(is_flagged=None).count(),
     }
     return render(request, "frontend/guards/page.html", context)
@@ -56,6 +60,7 @@ def start(request: SignedInRequest) -> HttpResponse:
         sampling_run=target if isinstance(target, SamplingRun) else None,
         guard=guard,
         style=_style(guard),
+        rules=_rules(request) if guard is None else None,
         user=request.user,
     )
     return redirect("guard-run", run.pk)
@@ -76,6 +81,21 @@ def guards_for(workspace: Any) -> Any:
     kinds = (LanguageModel.Kind.GUARD, LanguageModel.Kind.POLICY)
     usable = LanguageModel.objects.filter(workspace=workspace, kind__in=kinds)
     return usable.exclude(source=LanguageModel.Source.NAMED).order_by("kind", "name")
+
+
+def _rules(request: SignedInRequest) -> list[dict[str, Any]] | None:
+    """Those that the form says; None, for ours, where it says none. Raises `GuardRefused`."""
+    text = request.POST.get("rules", "").strip()
+    try:
+        return rules_to_json(rules_from_text(text)) if text else None
+    except RulesInvalid as error:
+        raise GuardRefused(f"The rules cannot be used: {error}.") from None
+
+
+def newest_rules(workspace: Any) -> str:
+    """As text, the rules of the workspace's last check by rules; ours before the first."""
+    last = GuardRun.objects.filter(workspace=workspace, style=GuardRun.Style.RULES).order_by("-pk").first()
+    return rules_to_text(rules_from_json(last.rules) if last else DEFAULT_RULES)
 
 
 def _style(guard: LanguageModel | None) -> str:

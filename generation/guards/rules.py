@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import regex
+
 MAX_RULES = 50
 MAX_PHRASES = 500  # of all rules
 MAX_CHARACTERS = 200  # of a word or pattern
 MAX_CHARACTERS_READ = 20_000
+PATTERN_SECONDS = 0.1  # for one pattern in one text; a good one needs a hundredth of it
 _LABEL = re.compile(r"[\w .&/-]{1,60}")
-_NESTED_REPEAT = re.compile(r"[+*}]\??\)\s*[+*{]")  # (a+)+ takes exponential time on a text that does not match
 
 
 class RulesInvalid(ValueError):
@@ -42,16 +44,43 @@ DEFAULT_RULES = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, kw_only=True)
+class RuleReading:
+    """What rules say of a text."""
+
+    labels: tuple[str, ...]  # in the order of the rules
+    given_up: tuple[str, ...] = ()  # patterns that took too long, so that nobody knows
+
+
 class RuleGuard:
     """Finds the labels whose words or patterns stand in a text."""
 
     def __init__(self, rules: Sequence[GuardRule] = DEFAULT_RULES) -> None:
-        self._rules = [(rule.label, _compiled(rule)) for rule in rules]
+        self._rules = [
+            (rule.label, _words(rule.words), [regex.compile(one, regex.IGNORECASE) for one in rule.patterns])
+            for rule in rules
+        ]
 
-    def labels_of(self, text: str) -> list[str]:
-        """In the order of the rules; the first 20,000 characters are read."""
-        read = text[:MAX_CHARACTERS_READ]
-        return [label for label, expression in self._rules if expression.search(read)]
+    def read(self, text: str) -> RuleReading:
+        """Its first 20,000 characters."""
+        start = text[:MAX_CHARACTERS_READ]
+        labels: list[str] = []
+        given_up: list[str] = []
+        for label, words, patterns in self._rules:
+            if (words and words.search(start)) or _any_found(patterns, start, given_up):
+                labels.append(label)
+        return RuleReading(labels=tuple(labels), given_up=tuple(given_up))
+
+
+def _any_found(patterns: Sequence[Any], text: str, given_up: list[str]) -> bool:
+    """Whether one of the patterns stands in the text; those that take too long are noted."""
+    for pattern in patterns:
+        try:
+            if pattern.search(text, timeout=PATTERN_SECONDS):
+                return True
+        except TimeoutError:
+            given_up.append(pattern.pattern)
+    return False
 
 
 def rules_from_json(value: object) -> tuple[GuardRule, ...]:
@@ -92,15 +121,16 @@ def _phrases(value: dict[str, Any], name: str, number: int) -> tuple[str, ...]:
 
 def _check_pattern(pattern: str, number: int) -> None:
     try:
-        expression = re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        fits_nothing = regex.compile(pattern).search("", timeout=PATTERN_SECONDS)
+    except (regex.error, RecursionError, OverflowError) as error:
         raise RulesInvalid(f"{pattern!r} of rule {number} is no regular expression: {error}") from None
-    if expression.search("") is not None:
+    except TimeoutError:
+        raise RulesInvalid(f"{pattern!r} of rule {number} takes too long even for the empty text") from None
+    if fits_nothing is not None:
         raise RulesInvalid(f"{pattern!r} of rule {number} fits the empty text, so it would flag everything")
-    if _NESTED_REPEAT.search(pattern):
-        raise RulesInvalid(f"{pattern!r} of rule {number} repeats a repetition, which can take for ever")
 
 
-def _compiled(rule: GuardRule) -> re.Pattern[str]:
-    words = [rf"(?<!\w){re.escape(word)}(?!\w)" for word in rule.words]
-    return re.compile("|".join(f"(?:{part})" for part in (*words, *rule.patterns)), re.IGNORECASE)
+def _words(words: Sequence[str]) -> re.Pattern[str] | None:
+    """Whole words, whatever their case."""
+    whole = "|".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words)
+    return re.compile(whole, re.IGNORECASE) if words else None

@@ -27,6 +27,25 @@ def test_engineers_start_a_check_of_a_set_and_of_a_run(factory: Factory, browse:
     assert list(started) == [(prompt_set.pk, None, "rules", None), (None, sampling_run.pk, "native", guard.pk)]
 
 
+def test_rules_of_ones_own_are_used_and_offered_again(factory: Factory, browse: Browse) -> None:
+    prompt_set, dana = factory.prompt_set(num_prompts=1), browse(factory.dana())
+    assert "[self-harm]\nsuicide\n" in dana.get(f"/prompt-sets/{prompt_set.pk}/").content.decode()
+    text = "[medicine]\r\noverdose\r\n/\\d+ ?mg/"
+    assert dana.post("/guard-runs/start/", {"prompt_set": prompt_set.pk, "guard": "", "rules": text}).status_code == 302
+    run = GuardRun.objects.get()
+    assert run.rules == [{"label": "medicine", "words": ["overdose"], "patterns": [r"\d+ ?mg"]}]
+    assert "<pre>[medicine]\noverdose\n/\\d+ ?mg/</pre>" in dana.get(f"/guard-runs/{run.pk}/").content.decode()
+    assert "[medicine]\noverdose\n" in dana.get(f"/prompt-sets/{prompt_set.pk}/").content.decode()
+
+
+def test_rules_that_cannot_be_used_are_refused_with_the_reason(factory: Factory, browse: Browse) -> None:
+    body = {"prompt_set": factory.prompt_set(num_prompts=1).pk, "guard": "", "rules": "overdose"}
+    reply = browse(factory.dana()).post("/guard-runs/start/", body)
+    assert reply.status_code == 422
+    assert "line 1 stands under no label" in reply.content.decode()
+    assert not GuardRun.objects.exists()
+
+
 def test_others_start_none(factory: Factory, browse: Browse) -> None:
     prompt_set = factory.prompt_set(num_prompts=1)
     for user, status in ((factory.bob(), 404), (factory.charlie(), 404)):

@@ -59,6 +59,16 @@ def test_own_rules_flag_completions_and_keep_earlier_labels(factory: Factory) ->
     assert not second.flags.exists()
 
 
+def test_a_pattern_that_takes_too_long_leaves_its_text_unread(factory: Factory) -> None:
+    prompt_set = asked(factory, "a" * 60 + "!b!", "Tea?")
+    rules = [{"label": "slow", "patterns": ["(?:a|aa|aaa)+b$"]}]
+    run = claimed(started(factory, prompt_set=prompt_set, rules=rules))
+    guard_runner.check(run)
+    slow, quick = run.verdicts.order_by("prompt")
+    assert (slow.is_flagged, quick.is_flagged) == (None, False)
+    assert "took too long and was given up" in slow.reply
+
+
 def test_a_resumed_run_tells_again_of_what_the_killed_attempt_flagged(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 
 from generation.guards.model_guard import GuardReading, guard_conversation, read_guard_reply
-from generation.guards.rules import DEFAULT_RULES, GuardRule, RuleGuard, RulesInvalid, rules_from_json, rules_to_json
+from generation.guards.rules import (
+    DEFAULT_RULES,
+    GuardRule,
+    RuleGuard,
+    RuleReading,
+    RulesInvalid,
+    rules_from_json,
+    rules_to_json,
+)
+from generation.guards.rules_text import rules_from_text, rules_to_text
 
 ASKED = [{"role": "user", "content": "How do I open a lock?"}]
 
@@ -25,13 +34,13 @@ ASKED = [{"role": "user", "content": "How do I open a lock?"}]
     ],
 )
 def test_rules_find_whole_words_and_patterns(text: str, labels: list[str]) -> None:
-    assert RuleGuard().labels_of(text) == labels
+    assert RuleGuard().read(text) == RuleReading(labels=tuple(labels))
 
 
 def test_rules_are_written_down_and_read_again() -> None:
     assert rules_from_json(rules_to_json(DEFAULT_RULES)) == DEFAULT_RULES
     rules = rules_from_json([{"label": "code", "words": ["c++"]}])
-    assert RuleGuard(rules).labels_of("I like C++.") == ["code"]
+    assert RuleGuard(rules).read("I like C++.").labels == ("code",)
     assert rules == (GuardRule(label="code", words=("c++",)),)
 
 
@@ -47,13 +56,43 @@ def test_rules_are_written_down_and_read_again() -> None:
         ([{"label": "x", "words": [""]}], "words of rule 1"),
         ([{"label": "x", "patterns": ["("]}], "is no regular expression"),
         ([{"label": "x", "patterns": ["a*"]}], "fits the empty text"),
-        ([{"label": "x", "patterns": ["(a+)+b"]}], "repeats a repetition"),
         ([{"label": "x", "words": ["a"] * 501}], "at most 500 words"),
     ],
 )
 def test_other_rules_are_refused(value: Any, reason: str) -> None:
     with pytest.raises(RulesInvalid, match=reason):
         rules_from_json(value)
+
+
+def test_a_pattern_that_takes_too_long_is_given_up_and_the_other_rules_are_read() -> None:
+    slow = "(?:a|aa|aaa)+b$"
+    guard = RuleGuard([GuardRule(label="slow", patterns=(slow,)), GuardRule(label="pets", words=("cat",))])
+    assert guard.read("cat " + "a" * 60 + "!b!") == RuleReading(labels=("pets",), given_up=(slow,))
+    assert guard.read("a cat, aab") == RuleReading(labels=("slow", "pets"))
+
+
+def test_rules_are_written_as_text_and_read_again() -> None:
+    assert rules_from_text(rules_to_text(DEFAULT_RULES)) == DEFAULT_RULES
+    text = "[medicine]\n overdose \r\n\n# a remark\n/\\d+ ?mg/\n[c]\nc++\n/usr/bin\n"
+    assert rules_from_text(text) == (
+        GuardRule(label="medicine", words=("overdose",), patterns=(r"\d+ ?mg",)),
+        GuardRule(label="c", words=("c++", "/usr/bin")),
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "a list of 1 to 50 rules"),
+        ("overdose", "line 1 stands under no label"),
+        ("[a]\nx\n[a]\ny", "label 'a' comes twice"),
+        ("[a]", "neither words nor patterns"),
+        ("[a]\n/(/", "no regular expression"),
+    ],
+)
+def test_text_that_is_no_rules_is_refused_with_the_reason(text: str, reason: str) -> None:
+    with pytest.raises(RulesInvalid, match=reason):
+        rules_from_text(text)
 
 
 def test_a_guard_of_its_own_template_gets_the_conversation_as_it_is() -> None:
