@@ -36,6 +36,7 @@ from generation.engines.errors import (
 
 BATCH = 32  # replies that are committed together
 OUTCOMES = {Verdict: "verdict", Unparsed: "unparsed", Refused: "refused", Truncated: "truncated"}
+SCHEMA_IGNORED = "The server did not hold the model to the JSON schema; the reply was read as free text."
 MILLION = Decimal(1_000_000)
 
 
@@ -192,6 +193,8 @@ class Asker:
         )
         for name, value in read(one.call, reply_of(row)).items():
             setattr(row, name, value)
+        if text.follows_schema is False and not row.reason:
+            row.reason = SCHEMA_IGNORED
         self._revision = row.model_revision
         return row
 

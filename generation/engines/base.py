@@ -74,6 +74,7 @@ class SampledText:
     latency_ms: float = field(
         default=0.0, compare=False
     )  # until the whole reply was there; shared by what came together
+    follows_schema: bool | None = None  # is it what `json_schema` asked for? None: nothing did, or it was cut off
     model_revision: str = ""  # what the server said it is, or the revision of the loaded weights
 
 

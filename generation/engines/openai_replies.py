@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from math import isnan
+from typing import Any
 
 from generation.engines.base import FinishReason, SampledText, SamplingParameters, TokenLogprob, storable
 from generation.engines.errors import (
@@ -47,6 +48,7 @@ def parse_completion(
             num_prompt_tokens=_count(usage, "prompt_tokens"),
             num_tokens=count,
             logprobs=_logprobs(choice) if parameters.num_logprobs else (),
+            follows_schema=_follows(parameters.json_schema, text, reason),
             model_revision=_revision(body),
         )
         for choice, text, count in zip(ordered, texts, counts, strict=True)
@@ -68,6 +70,19 @@ def _chosen(text: str, choices: Sequence[str], reason: FinishReason, *, unwraps:
             "model to a list of choices; ask without, and read what it says"
         )
     return said if said in choices else storable(text)
+
+
+def _follows(schema: Mapping[str, Any] | None, text: str, reason: FinishReason) -> bool | None:
+    """Whether a whole reply is JSON with what the schema requires at the top: it shows which servers ignore schemas."""
+    if schema is None or reason == "length":
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return False
+    if schema.get("type") != "object":
+        return True
+    return isinstance(value, dict) and set(schema.get("required", ())) <= value.keys()
 
 
 def _logprobs(choice: object) -> tuple[TokenLogprob, ...]:

@@ -11,7 +11,7 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import call_command
 
-from annotation import judge_versions, llm_judging, quality_pauses, queue, rereading, runner, services
+from annotation import judge_calls, judge_versions, llm_judging, quality_pauses, queue, rereading, runner, services
 from annotation.judges import JudgeInvalid
 from annotation.models import Annotator, Campaign, JudgeCall, JudgeVerdict, JudgingRun, Judgment, Skip
 from annotation.question import pairwise, ranking
@@ -72,6 +72,15 @@ def test_a_judges_answers_are_judgments_like_any_other(factory: Factory, server:
         (0.5, 1.0, False),
     ]
     assert (run.num_done, run.num_total) == (3, 3)
+
+
+def test_a_server_that_ignores_the_schema_is_noted_with_every_call(
+    factory: Factory, server: ChatServer, judge_server: JudgeServer
+) -> None:
+    judge_server.say = lambda replies: "The first one is better. [[A]]"
+    campaign = campaign_of(factory, ("one +", "two ++"))
+    run = judge(campaign, factory.llm_judge(url=server.url, protocol="pairwise_reasoning"))
+    assert set(run.calls.values_list("outcome", "reason")) == {("verdict", judge_calls.SCHEMA_IGNORED)}
 
 
 def test_every_call_is_kept_word_for_word_with_what_it_cost(factory: Factory, server: ChatServer) -> None:

@@ -106,6 +106,29 @@ def test_a_schema_is_asked_for_in_the_words_that_all_servers_know() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "follows"),
+    [
+        ('{"score": 3}', "stop", True),
+        ('{"score": 3, "why": "so"}', "stop", True),
+        ("I would say 3.", "stop", False),
+        ('{"points": 3}', "stop", False),
+        ("[3]", "stop", False),
+        ('{"score": ', "length", None),
+    ],
+)
+def test_a_server_that_ignores_a_schema_is_found_out_by_its_reply(
+    text: str, finish_reason: str, follows: bool | None
+) -> None:
+    schema = {"type": "object", "properties": {"score": {"type": "integer"}}, "required": ["score"]}
+    with chat_server(always(completion(text, finish_reason=finish_reason))) as server:
+        reply, _ = ask(server.url, SamplingParameters(json_schema=schema))
+        unasked, _ = ask(server.url, SamplingParameters())
+    assert reply is not None
+    assert unasked is not None
+    assert (reply.text, reply.follows_schema, unasked.follows_schema) == (text, follows, None)
+
+
 def test_an_adapter_is_asked_for_as_a_model() -> None:
     with chat_server(always(completion("Yes, please."))) as server:
         ask(server.url, SamplingParameters(adapter="polite"))
