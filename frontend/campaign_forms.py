@@ -93,7 +93,7 @@ class CampaignForm(GuidelinesForm):
         label="Comparisons of each prompt, at most", min_value=1, required=False, help_text="Empty: every possible one."
     )
     choice = forms.ChoiceField(
-        label="Chosen", choices=Comparison.Choice.choices, initial=Comparison.Choice.RANDOM, required=False
+        label="Which of them", choices=Comparison.Choice.choices, initial=Comparison.Choice.RANDOM, required=False
     )
     scoring_run = forms.ModelChoiceField(
         label="By the scores of",

@@ -12,6 +12,7 @@ from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
+from frontend.job_state import refreshed_at_end
 from frontend.views.guards import guards_for, newest_rules
 from frontend.views.scoring import reward_models_for
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
@@ -74,7 +75,7 @@ def sampling_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     run = _run(request, run_id)
     context = _state(run) | {"run": run}
     if request.htmx:
-        return render(request, "frontend/generation/sampling_state.html", context)
+        return refreshed_at_end(render(request, "frontend/generation/sampling_state.html", context), run)
     context |= _sampled(request, run) | _quality(run) | _guards(request, run) | _scoring(request, run)
     context |= _buttons(request, run)
     return render(request, "frontend/generation/sampling_run.html", context)

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import access
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.job_state import refreshed_at_end
 from generation import guard_services
 from generation.guard_services import GuardRefused
 from generation.guards.rules import DEFAULT_RULES, RulesInvalid, rules_from_json, rules_to_json
@@ -25,7 +26,8 @@ def guard_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     """One guard run with what it flagged; htmx gets the moving part alone."""
     run = _run(request, run_id)
     if request.htmx:
-        return render(request, "frontend/jobs/state.html", {"run": run, "state_url": request.path})
+        moving = render(request, "frontend/jobs/state.html", {"run": run, "state_url": request.path})
+        return refreshed_at_end(moving, run)
     verdicts = run.verdicts.select_related("prompt", "completion__prompt", "completion__model")
     flagged = verdicts.filter(is_flagged=True)
     context = {

@@ -11,6 +11,7 @@ from accounts import access
 from annotation.models import Comparison
 from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.job_state import refreshed_at_end
 from generation import scoring_services
 from generation.models import LanguageModel, SamplingRun, ScoringRun
 from generation.score_report import report_of
@@ -22,7 +23,8 @@ def scoring_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     """One scoring run with what it found; htmx gets the moving part alone."""
     run = _run(request, run_id)
     if request.htmx:
-        return render(request, "frontend/jobs/state.html", {"run": run, "state_url": request.path})
+        moving = render(request, "frontend/jobs/state.html", {"run": run, "state_url": request.path})
+        return refreshed_at_end(moving, run)
     context = {
         "run": run,
         "state_url": request.path,

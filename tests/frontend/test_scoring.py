@@ -27,6 +27,16 @@ def test_readers_see_scores_and_the_campaigns_that_were_filled_by_them(
     assert f"/scoring-runs/{run.pk}/" in sampled
 
 
+def test_the_page_comes_anew_when_the_run_has_ended(factory: Factory, browse: Browse) -> None:
+    dana, asks = browse(factory.dana()), {"HX-Request": "true"}
+    runs = {"scoring": factory.scoring_run(), "sampling": factory.sampling_run(), "guard": factory.guard_run()}
+    for noun, run in runs.items():
+        path = f"/{noun}-runs/{run.pk}/"
+        assert dana.get(path, headers=asks)["HX-Refresh"] == "true"
+        type(run)._default_manager.filter(pk=run.pk).update(status="running")
+        assert "HX-Refresh" not in dana.get(path, headers=asks).headers
+
+
 def test_a_campaign_is_not_filled_by_scores_of_other_replies(factory: Factory, browse: Browse) -> None:
     run, other = factory.sampling_run(), factory.scoring_run()
     for chosen, words in ((other.pk, "of another sampling run"), ("", "Name the scores to choose by")):
