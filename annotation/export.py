@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pyarrow as pa
@@ -35,6 +36,7 @@ PREFERENCE_SCHEMA = pa.schema(
         ("votes_rejected", pa.int32()),
         ("votes_tied", pa.int32()),
         ("p_chosen", pa.float64()),  # (votes for + half the ties) / votes
+        ("strength", pa.float64()),  # mean over the votes for; null: the question did not ask for one
         ("weight", pa.float64()),
         ("judgment_ids", pa.list_(pa.int64())),
         ("annotators", pa.list_(pa.string())),  # pseudonyms
@@ -109,6 +111,7 @@ class PairVotes:
     votes: Counter[int] = field(default_factory=Counter)  # completion id → times preferred; 0 → ties
     judgment_ids: list[int] = field(default_factory=list)
     annotators: set[str] = field(default_factory=set)
+    strengths: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # of the votes for each
     is_adjudicated: bool = False
     verdicts: list[Verdict] = field(default_factory=list)  # of the consensus, if it decides
 
@@ -172,7 +175,7 @@ def demonstration_rows(prompt_set: PromptSet) -> list[dict[str, Any]]:
     for completion in shown.order_by("pk"):
         replies[completion.prompt_id].append(completion)
     return [
-        {**_prompt_columns(prompt, prompt_set), "completion": text, "completion_id": pk, "judgment_ids": []}
+        {**prompt_columns(prompt, prompt_set), "completion": text, "completion_id": pk, "judgment_ids": []}
         for prompt in prompt_set.prompts.order_by("fingerprint")
         for pk, text in _replies(prompt, replies[prompt.pk])
     ]
@@ -191,16 +194,18 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     placed = Candidate.objects.filter(comparison__campaign__in=campaigns)
     for comparison_id, position, completion_id in placed.values_list("comparison_id", "position", "completion_id"):
         candidates[comparison_id][position] = completion_id
-    adjudicated = _adjudicated(campaigns)
+    decided = adjudicated(campaigns)
     votes: dict[tuple[int, int], PairVotes] = defaultdict(PairVotes)
-    for pk, comparison_id, purpose, answer, pseudonym in _counted(campaigns, chosen):
+    for pk, comparison_id, purpose, answer, pseudonym in counted(campaigns, chosen):
         is_decision = purpose == Slot.Purpose.ADJUDICATION
-        if comparison_id in adjudicated and not is_decision:
+        if comparison_id in decided and not is_decision:
             continue  # an adjudicator's answer stands instead of the votes
         for pair, winner in _said(answer, candidates[comparison_id]):  # of "can't judge" nothing: it is not a tie
             tally = votes[pair]
             tally.votes[winner] += 1
             tally.judgment_ids.append(pk)
+            if winner and answer.get("strength"):
+                tally.strengths[winner].append(answer["strength"])
             tally.annotators.add(str(pseudonym))
             tally.is_adjudicated |= is_decision
     if chosen.consensus:
@@ -208,7 +213,7 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     return votes
 
 
-def _counted(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterable[tuple[Any, ...]]:
+def counted(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterable[tuple[Any, ...]]:
     """Judgments that count: main ones and decisions, neither gold nor repeats."""
     purposes = [Slot.Purpose.MAIN, Slot.Purpose.ADJUDICATION]
     rows = Judgment.objects.current().filter(comparison__campaign__in=campaigns, purpose__in=purposes)
@@ -217,7 +222,7 @@ def _counted(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterable[t
     return columns.iterator(chunk_size=10_000)
 
 
-def _adjudicated(campaigns: Sequence[Campaign]) -> set[int]:
+def adjudicated(campaigns: Sequence[Campaign]) -> set[int]:
     """Comparisons that an adjudicator has put into an order."""
     rows = Judgment.objects.current().filter(
         comparison__campaign__in=campaigns, purpose=Slot.Purpose.ADJUDICATION, answer__has_key="tiers"
@@ -258,7 +263,7 @@ def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: 
     if better.text == worse.text or not better.text.strip():
         return None
     return {
-        **_prompt_columns(better.prompt, better.prompt.prompt_set),
+        **prompt_columns(better.prompt, better.prompt.prompt_set),
         "chosen": better.text,
         "rejected": worse.text,
         "chosen_id": winner,
@@ -267,6 +272,7 @@ def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: 
         "votes_rejected": tally.votes[loser],
         "votes_tied": tally.votes[0],
         "p_chosen": tally.p_of(winner, pair),
+        "strength": fmean(tally.strengths[winner]) if tally.strengths[winner] else None,
         "weight": 1.0,
         "judgment_ids": tally.judgment_ids,
         "annotators": sorted(tally.annotators),
@@ -275,7 +281,7 @@ def _pair_row(completions: dict[int, Completion], pair: tuple[int, int], tally: 
     }
 
 
-def _prompt_columns(prompt: Prompt, prompt_set: PromptSet) -> dict[str, Any]:
+def prompt_columns(prompt: Prompt, prompt_set: PromptSet) -> dict[str, Any]:
     return {
         "group_id": prompt.fingerprint,
         "split": split_of(prompt.fingerprint, prompt_set.held_out_fraction),

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 from django.db import transaction
 
-from annotation import export, queue
+from annotation import export, queue, training_exports
 from annotation.export import DatasetFilter, NothingToFreeze
 from annotation.judges import PANEL, check_can_answer, rubric_judge
 from annotation.models import Candidate, Dataset, JudgingRun, Slot
@@ -85,6 +85,10 @@ def _rows(dataset: Dataset) -> tuple[list[dict[str, Any]], pa.Schema]:
     campaigns = list(dataset.campaigns.all())
     if dataset.kind == Dataset.Kind.PREFERENCES:
         return export.preference_rows(campaigns, chosen), export.PREFERENCE_SCHEMA
+    if dataset.kind == Dataset.Kind.RANKINGS:
+        return training_exports.ranking_rows(campaigns, chosen), training_exports.RANKING_SCHEMA
+    if dataset.kind == Dataset.Kind.LABELS:
+        return training_exports.label_rows(campaigns, chosen), training_exports.LABEL_SCHEMA
     if dataset.prompt_set is not None:
         return export.demonstration_rows(dataset.prompt_set), export.DEMONSTRATION_SCHEMA
     return export.best_completion_rows(campaigns, chosen), export.DEMONSTRATION_SCHEMA

@@ -275,11 +275,13 @@ def start_freeze(
     if bool(campaigns) == (prompt_set is not None):
         raise DatasetRefused("Name either campaigns (their judgments) or a prompt set (its reference answers).")
     if prompt_set is not None and kind != Dataset.Kind.DEMONSTRATIONS:
-        raise DatasetRefused("A prompt set gives demonstrations only; preferences come from campaigns.")
+        raise DatasetRefused(f"A prompt set gives demonstrations only; {kind} come from campaigns.")
     owners = {campaign.workspace_id for campaign in campaigns} | ({prompt_set.workspace_id} if prompt_set else set())
     if owners != {workspace.pk}:
         raise DatasetRefused("The campaigns and the prompt set must belong to the dataset's workspace.")
     checked = DatasetFilter.from_json(filter or {})
+    if kind == Dataset.Kind.RANKINGS and checked.min_p_chosen != DatasetFilter.min_p_chosen:
+        raise DatasetRefused("min_p_chosen is about pairs; rankings are kept with all of their ties. Leave it out.")
     with transaction.atomic():
         dataset = Dataset.objects.create(
             workspace=workspace,

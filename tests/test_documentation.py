@@ -16,6 +16,7 @@ from django.apps import apps
 from django.core.management import get_commands
 
 from annotation.export import DEMONSTRATION_SCHEMA, PREFERENCE_SCHEMA, DatasetFilter
+from annotation.training_exports import LABEL_SCHEMA, RANKING_SCHEMA
 from core.errors import ConcordError
 from generation.engines.errors import EngineError
 from pipeline import command_line
@@ -127,7 +128,8 @@ def test_every_table_is_explained(app: str) -> None:
 
 def test_every_column_of_a_dataset_is_explained() -> None:
     fields = {field.name for field in dataclasses.fields(DatasetFilter)}
-    wanted = {*PREFERENCE_SCHEMA.names, *DEMONSTRATION_SCHEMA.names, *fields}
+    schemas = (PREFERENCE_SCHEMA, RANKING_SCHEMA, LABEL_SCHEMA, DEMONSTRATION_SCHEMA)
+    wanted = {*fields, *(name for schema in schemas for name in schema.names)}
     assert rows_of("docs/reference/dataset-format.md") == wanted
 
 

@@ -13,7 +13,7 @@ def test_every_noun_needs_no_arguments(factory: Factory, noun: str) -> None:
     assert getattr(factory, noun)().pk
 
 
-@pytest.mark.parametrize("algorithm", ["sft", "reward", "dpo", "ppo"])
+@pytest.mark.parametrize("algorithm", ["sft", "reward", "dpo", "kto", "orpo", "simpo", "ppo"])
 @pytest.mark.parametrize("status", ["queued", "running", "finished", "failed", "cancelled"])
 def test_training_runs_of_every_algorithm_and_status(factory: Factory, algorithm: str, status: str) -> None:
     run = factory.training_run(algorithm=algorithm, status=status)

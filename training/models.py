@@ -19,8 +19,11 @@ class TrainingRun(Job):
 
     class Algorithm(models.TextChoices):
         SFT = "sft", "Supervised fine-tuning"  # on demonstrations
-        REWARD = "reward", "Reward model"  # on preferences
+        REWARD = "reward", "Reward model"  # on preferences or rankings
         DPO = "dpo", "DPO"  # on preferences, against a frozen reference
+        KTO = "kto", "KTO"  # on labels or preferences, against a frozen reference
+        ORPO = "orpo", "ORPO"  # on preferences
+        SIMPO = "simpo", "SimPO"  # on preferences
         PPO = "ppo", "PPO"  # on prompts, against a reward model and a frozen reference
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="training_runs")

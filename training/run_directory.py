@@ -15,14 +15,10 @@ from annotation.export import file_sha256
 from core.jobs import JobFailed
 from generation.models import LanguageModel
 from generation.splits import split_of
+from training import run_data
 from training.models import TrainingRun
 
 SPEC_VERSION = 1
-COLUMNS = {
-    "sft": ["prompt", "completion", "split"],
-    "reward": ["prompt", "chosen", "rejected", "weight", "split", "group_id"],
-    "dpo": ["prompt", "chosen", "rejected", "weight", "split", "group_id"],
-}
 
 
 def prepare(run: TrainingRun) -> str:
@@ -87,7 +83,7 @@ def _dataset_table(run: TrainingRun) -> pa.Table:
             f"The file of {dataset} has SHA-256 {actual}, frozen was {dataset.sha256}. Freeze it again.",
             failure_kind="data_error",
         )
-    return pq.read_table(dataset.parquet_path, columns=COLUMNS[run.algorithm])
+    return run_data.table_for(run.algorithm, dataset.kind, dataset.parquet_path)
 
 
 def _prompts_table(run: TrainingRun) -> pa.Table:

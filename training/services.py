@@ -14,6 +14,14 @@ from training.algorithms.config import InvalidConfiguration, config_fields, pars
 from training.models import Checkpoint, TrainingRun
 
 Algorithm = TrainingRun.Algorithm
+DATASET_KINDS: dict[str, tuple[str, ...]] = {  # what each algorithm can be trained on; PPO takes a prompt set
+    Algorithm.SFT: (Dataset.Kind.DEMONSTRATIONS,),
+    Algorithm.REWARD: (Dataset.Kind.PREFERENCES, Dataset.Kind.RANKINGS),
+    Algorithm.DPO: (Dataset.Kind.PREFERENCES,),
+    Algorithm.KTO: (Dataset.Kind.LABELS, Dataset.Kind.PREFERENCES),
+    Algorithm.ORPO: (Dataset.Kind.PREFERENCES,),
+    Algorithm.SIMPO: (Dataset.Kind.PREFERENCES,),
+}
 MAX_SEED = 2**63 - 1
 
 
@@ -96,9 +104,9 @@ def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet |
         return
     if dataset is None or prompt_set is not None:
         raise TrainingRefused(f"{algorithm} trains on a frozen dataset: give dataset and no prompt_set.")
-    wanted = Dataset.Kind.DEMONSTRATIONS if algorithm == Algorithm.SFT else Dataset.Kind.PREFERENCES
-    if dataset.kind != wanted:
-        raise TrainingRefused(f"{algorithm} needs a dataset of {wanted}, {dataset} holds {dataset.kind}.")
+    wanted = DATASET_KINDS[algorithm]
+    if dataset.kind not in wanted:
+        raise TrainingRefused(f"{algorithm} needs a dataset of {' or '.join(wanted)}, {dataset} holds {dataset.kind}.")
     if dataset.status != Dataset.Status.FINISHED:
         raise TrainingRefused(f"{dataset} is {dataset.status}; only a finished dataset can be trained on.")
 

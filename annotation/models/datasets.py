@@ -19,6 +19,8 @@ class Dataset(Job):
 
     class Kind(models.TextChoices):
         PREFERENCES = "preferences", "Preferences"  # chosen/rejected pairs with votes
+        RANKINGS = "rankings", "Rankings"  # prompts with K completions in tiers
+        LABELS = "labels", "Labels"  # single completions, wanted or not
         DEMONSTRATIONS = "demonstrations", "Demonstrations"  # prompts with one good reply each
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="datasets")

@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
+import pyarrow as pa
 from django.utils import timezone
 
 from accounts.models import User, Workspace
-from annotation import campaign_versions, export, judge_versions
+from annotation import campaign_versions, export, judge_versions, training_exports
 from annotation import question as questions
 from annotation.judge_items import work_on_comparisons
 from annotation.judges import spec_of
@@ -39,7 +40,7 @@ from annotation.models import (
 from annotation.question import Question
 from core.models import Job
 from generation.models import Completion, Prompt
-from tests.factory.columns import demonstration_rows, job_columns, preference_rows
+from tests.factory.columns import demonstration_rows, job_columns, label_rows, preference_rows, ranking_rows
 from tests.factory.generation import Generation
 
 
@@ -278,14 +279,20 @@ class Annotation(Generation):
         return dataset
 
 
+LAYOUTS: dict[str, tuple[Callable[[int], list[dict[str, Any]]], pa.Schema]] = {
+    Dataset.Kind.PREFERENCES: (preference_rows, export.PREFERENCE_SCHEMA),
+    Dataset.Kind.RANKINGS: (ranking_rows, training_exports.RANKING_SCHEMA),
+    Dataset.Kind.LABELS: (label_rows, training_exports.LABEL_SCHEMA),
+    Dataset.Kind.DEMONSTRATIONS: (demonstration_rows, export.DEMONSTRATION_SCHEMA),
+}
+
+
 def _freeze(dataset: Dataset, rows: Sequence[dict[str, Any]] | None) -> None:
     """Write both files of a finished dataset; its folder is named by its id, so the row comes first, unfinished."""
     dataset.status = Job.Status.QUEUED
     dataset.save()
-    if dataset.kind == Dataset.Kind.PREFERENCES:
-        rows, schema = rows or preference_rows(8), export.PREFERENCE_SCHEMA
-    else:
-        rows, schema = rows or demonstration_rows(8), export.DEMONSTRATION_SCHEMA
+    make_rows, schema = LAYOUTS[dataset.kind]
+    rows = rows or make_rows(8)
     dataset.sha256, dataset.jsonl_sha256 = export.write_files(dataset.folder, rows, schema)
     dataset.status, dataset.num_rows = Job.Status.FINISHED, len(rows)
     dataset.save()

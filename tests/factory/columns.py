@@ -40,11 +40,47 @@ def preference_rows(num_rows: int) -> list[dict[str, Any]]:
             "votes_rejected": 0,
             "votes_tied": 0,
             "p_chosen": 1.0,
+            "strength": None,
             "weight": 1.0,
             "judgment_ids": [n + 1],
             "annotators": ["somebody"],
             "is_adjudicated": False,
             "confidence": None,
+        }
+        for n in range(num_rows)
+    ]
+
+
+def ranking_rows(num_rows: int) -> list[dict[str, Any]]:
+    """Rows of a dataset of rankings, every fourth one held out."""
+    return [
+        {
+            **_prompt_columns(n),
+            "completions": [str(n), str(n + 1), str(n + 2)],
+            "tiers": [[1], [0, 2]],
+            "completion_ids": [3 * n + 1, 3 * n + 2, 3 * n + 3],
+            "weight": 1.0,
+            "judgment_ids": [n + 1],
+            "annotators": ["somebody"],
+            "is_adjudicated": False,
+            "confidence": None,
+        }
+        for n in range(num_rows)
+    ]
+
+
+def label_rows(num_rows: int) -> list[dict[str, Any]]:
+    """Rows of a dataset of labels, every fourth one held out."""
+    return [
+        {
+            **_prompt_columns(n),
+            "completion": str(n + 1 + n % 2),
+            "completion_id": n + 1,
+            "label": n % 2 == 0,
+            "p_desirable": float(n % 2 == 0),
+            "weight": 1.0,
+            "judgment_ids": [n + 1],
+            "annotators": ["somebody"],
         }
         for n in range(num_rows)
     ]

@@ -35,7 +35,8 @@ def test_the_training_process_gets_only_the_columns_that_it_needs(factory: Facto
     run = factory.training_run(algorithm="reward", status="queued")
     run_directory.prepare(run)
     table = pq.read_table(run.folder / "data.parquet")
-    assert table.column_names == ["prompt", "chosen", "rejected", "weight", "split", "group_id"]
+    pairs = ["prompt", "chosen", "rejected", "weight", "split", "group_id", "p_chosen", "strength", "p_tied"]
+    assert table.column_names == pairs
     assert run.dataset is not None
     assert table.num_rows == run.dataset.num_rows
 

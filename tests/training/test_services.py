@@ -53,7 +53,7 @@ def test_a_wrong_configuration_is_refused_by_its_field(factory: Factory, config:
 
 
 def test_an_unknown_algorithm_is_refused(factory: Factory) -> None:
-    with pytest.raises(TrainingRefused, match="sft, reward, dpo, ppo"):
+    with pytest.raises(TrainingRefused, match="sft, reward, dpo, kto, orpo, simpo, ppo"):
         start(factory, "magic")
 
 
@@ -67,6 +67,27 @@ def test_data_of_the_wrong_kind_are_refused(factory: Factory) -> None:
         start(factory, "dpo", prompt_set=prompts, init_model=model)
     with pytest.raises(TrainingRefused, match="PPO trains on the prompts"):
         start(factory, "ppo", dataset=factory.dataset(), init_model=model)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "kind", "is_fit"),
+    [
+        ("reward", "rankings", True),
+        ("reward", "labels", False),
+        ("kto", "labels", True),
+        ("kto", "preferences", True),
+        ("kto", "rankings", False),
+        ("orpo", "preferences", True),
+        ("simpo", "labels", False),
+    ],
+)
+def test_each_algorithm_takes_datasets_of_its_kinds(factory: Factory, algorithm: str, kind: str, is_fit: bool) -> None:
+    inputs = {"dataset": factory.dataset(kind=kind), "init_model": factory.model()}
+    if is_fit:
+        assert start(factory, algorithm, **inputs).status == "queued"
+    else:
+        with pytest.raises(TrainingRefused, match=f"{algorithm} needs a dataset of"):
+            start(factory, algorithm, **inputs)
 
 
 def test_a_dataset_that_is_not_frozen_yet_is_refused(factory: Factory) -> None:

@@ -10,7 +10,7 @@ from training.models import Checkpoint, Metric, SampleText, TrainingRun
 
 
 class TrainingRunInput(InputSerializer):
-    """A new training run. SFT, reward and DPO take a dataset; PPO takes a prompt set and a reward model."""
+    """A new training run. PPO takes a prompt set and a reward model; every other algorithm takes a dataset."""
 
     workspace = WorkspaceField()
     name = name_field()
