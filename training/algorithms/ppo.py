@@ -9,7 +9,7 @@ C completions of a rollout, L longest completion.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from transformers import PreTrainedTokenizerFast
@@ -27,6 +27,7 @@ from training.algorithms.examples import read_prompts
 from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
 from training.algorithms.models import load_language_model, load_reward_model
 from training.algorithms.optimiser import scheduled_rate
+from training.algorithms.ppo_guards import new_signs
 from training.algorithms.ppo_update import Targets, Update
 from training.algorithms.rollout import Networks, Rollout, roll_out
 from training.algorithms.running_scores import include_scores, normalised_scores
@@ -102,6 +103,8 @@ def improve(
         done += 1
         session.events.step(step=done, num_steps=num_steps, values=values)
         if is_out_of_time(config, session) or is_kl_over_cap(config, values["kl"], session):
+            break
+        if is_guard_tripped(config, values, trainables.numbers, session):
             break
         if is_due(done, config.eval_every) and done < num_steps:
             evaluate(done, num_steps)
@@ -199,3 +202,18 @@ def is_kl_over_cap(config: PPOConfig, kl: float, session: Session) -> bool:
         return False
     session.events.log(f"Ended early: KL to the initial model is {kl:.1f} nats, over max_kl = {config.max_kl}.")
     return True
+
+
+def is_guard_tripped(
+    config: PPOConfig, values: Mapping[str, float], numbers: dict[str, float], session: Session
+) -> bool:
+    """Whether a sign of a run gone wrong shall end this one; each sign is logged once."""
+    if config.guards == "off":
+        return False
+    found = new_signs(values, numbers)
+    for text in found:
+        session.events.log(f"Alert: {text}")
+    if found and config.guards == "stop":
+        session.events.log("Ended early by a guard (guards = stop).")
+        return True
+    return False

@@ -14,7 +14,7 @@ from torch import Tensor
 from training.algorithms.batches import TreeBatch, completion_logps, completion_values, micro_batches, pick_up
 from training.algorithms.config import PPOConfig
 from training.algorithms.divergence import kl_k3
-from training.algorithms.losses import ppo_policy_loss, ppo_value_loss
+from training.algorithms.losses import ppo_policy_loss, ppo_value_loss, truncated_importance_weights
 from training.algorithms.optimiser import AdamW, adamw, clipped_step
 from training.algorithms.rollout import Networks, Rollout
 
@@ -105,6 +105,7 @@ class Update:
                 old_logps_N=old_logps_N,
                 advantages_N=pick_up(targets.advantages_CL[rows], batch),
                 ratio_clip=config.ratio_clip,
+                importance_N=importance_weights(rollout, rows, batch, cap=config.importance_cap),
             )
         if trains_policy:
             (policy.losses_N.sum() / num_tokens).backward()
@@ -120,6 +121,17 @@ class Update:
         """One clipped step of the policy or the critic; the gradient's norm before clipping."""
         optimiser = {"policy": self.policy_optimiser, "critic": self.critic_optimiser}[name]
         return clipped_step(optimiser, learning_rate=rate, max_grad_norm=self.config.max_grad_norm).item()
+
+
+def importance_weights(rollout: Rollout, rows: Sequence[int], batch: TreeBatch, *, cap: float) -> Tensor | float:
+    """What each token of a micro-batch weighs because another engine sampled it, shape (N,); 1 if none did."""
+    if rollout.sampler_logps_CL is None:
+        return 1.0
+    return truncated_importance_weights(
+        old_logps_N=pick_up(rollout.logps_CL[rows], batch),
+        sampler_logps_N=pick_up(rollout.sampler_logps_CL[rows], batch),
+        cap=cap,
+    )
 
 
 def averaged(measured: Sequence[dict[str, float]]) -> dict[str, float]:

@@ -51,6 +51,7 @@ class Rollout:
     values_CL: Tensor  # the critic's V before each token
     scores_C: Tensor  # the reward model's, raw
     is_stopped_C: Tensor  # whether the completion ended with the stop token, bool
+    sampler_logps_CL: Tensor | None = None  # of another engine that sampled, nats; None: the trainer's own policy did
 
 
 @torch.no_grad()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -94,6 +96,18 @@ def test_an_update_makes_what_was_good_likelier_and_what_was_bad_less_likely(tmp
     Update(networks=made, config=CONFIG).run(rollout, targets, {"policy": 1e-3, "critic": 1e-3})
     gains_C = ((logps_now(made, rollout) - rollout.logps_CL) * rollout.mask_CL).sum(-1)
     assert (gains_C * signs_C > 0).all()
+
+
+def test_what_another_engine_was_surer_of_weighs_less(tmp_path: Path) -> None:
+    made = networks(tmp_path)
+    rollout = roll_out(made, PROMPTS, CONFIG)
+    targets = Targets(advantages_CL=rollout.mask_CL, returns_CL=rollout.values_CL)
+    losses = []
+    for sampler_logps_CL in (None, rollout.logps_CL, rollout.logps_CL + math.log(2)):
+        sampled = replace(rollout, sampler_logps_CL=sampler_logps_CL)
+        update = Update(networks=made, config=CONFIG)
+        losses.append(update.minibatch(sampled, targets, range(5), {"policy": 0.0, "critic": 0.0})["policy_loss"])
+    assert losses == pytest.approx([-1.0, -1.0, -0.5], abs=1e-5)
 
 
 def test_a_rate_of_zero_trains_the_critic_alone(tmp_path: Path) -> None:
