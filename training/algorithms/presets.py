@@ -9,7 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.algorithms.config import DPOConfig, FreshModelConfig, PPOConfig, RewardConfig, SFTConfig
+from training.algorithms.config import (
+    DPOConfig,
+    FreshModelConfig,
+    KTOConfig,
+    ORPOConfig,
+    PPOConfig,
+    RewardConfig,
+    SFTConfig,
+    SimPOConfig,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +153,52 @@ def dialogues_dpo() -> DPOConfig:
         learning_rate=5e-5,
         warmup_steps=10,
         beta=0.1,
+        batch_size=16,
+        num_epochs=1,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=40,
+        checkpoint_every=100,
+    )
+
+
+def dialogues_kto() -> KTOConfig:
+    """A policy on labelled replies of imported dialogues, two a pair; not tuned."""
+    return KTOConfig(
+        learning_rate=5e-5,
+        beta=0.1,
+        warmup_steps=10,
+        batch_size=32,
+        num_epochs=1,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=40,
+        checkpoint_every=100,
+    )
+
+
+def dialogues_orpo() -> ORPOConfig:
+    """A policy on imported dialogues without a reference; not tuned."""
+    return ORPOConfig(
+        learning_rate=1e-4,
+        odds_weight=0.1,
+        warmup_steps=10,
+        batch_size=16,
+        num_epochs=1,
+        max_prompt_tokens=128,
+        max_completion_tokens=96,
+        eval_every=40,
+        checkpoint_every=100,
+    )
+
+
+def dialogues_simpo() -> SimPOConfig:
+    """A policy on imported dialogues without a reference; not tuned, margin and beta as in its paper's examples."""
+    return SimPOConfig(
+        learning_rate=5e-5,
+        beta=2.0,
+        target_margin=1.0,
+        warmup_steps=10,
         batch_size=16,
         num_epochs=1,
         max_prompt_tokens=128,

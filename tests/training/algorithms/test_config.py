@@ -92,7 +92,16 @@ def test_every_preset_fits_its_fresh_models_context() -> None:
     assert presets.StarterSizes().max_new_tokens <= presets.starter_ppo().max_completion_tokens
     for sft, others in (
         (presets.starter_sft(), [presets.starter_reward(), presets.starter_dpo(), presets.starter_ppo()]),
-        (presets.dialogues_sft(), [presets.dialogues_reward(), presets.dialogues_dpo()]),
+        (
+            presets.dialogues_sft(),
+            [
+                presets.dialogues_reward(),
+                presets.dialogues_dpo(),
+                presets.dialogues_kto(),
+                presets.dialogues_orpo(),
+                presets.dialogues_simpo(),
+            ],
+        ),
     ):
         for config in (sft, *others):
             assert config.max_prompt_tokens + config.max_completion_tokens <= sft.fresh.context_tokens
