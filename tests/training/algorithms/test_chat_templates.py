@@ -98,7 +98,7 @@ def test_the_sequence_begins_once(chat_format: ChatFormat) -> None:
     if chat_format.bos is None:
         assert chat.bos_id is None
         return
-    assert chat.tokenizer.convert_ids_to_tokens(chat.bos_id) == chat_format.bos
+    assert chat.bos_id == chat.tokenizer.convert_tokens_to_ids(chat_format.bos)
     for _ in range(NUM_CASES):
         asked = conversation(draw, chat_format)
         tree = chat.tree(asked, [text(draw)])
