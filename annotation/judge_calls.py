@@ -75,6 +75,7 @@ class Asker:
         rows = JudgeCall.objects.filter(
             key__in=set(keys.values()),
             outcome=JudgeCall.Outcome.VERDICT,
+            pruned_at=None,
             version__judge__workspace=self._version.judge.workspace_id,
         )
         known = list(rows.order_by("-pk"))

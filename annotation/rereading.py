@@ -35,7 +35,9 @@ def reread(run: JudgingRun) -> Reread:
     if run.version is None:
         return Reread(num_calls=0, num_outcomes_changed=0, num_answers_changed=0, num_answerable=0)
     totals = [0, 0, 0, 0]
-    verdicts = list(run.verdicts.select_related("judgment__slot").order_by("comparison"))
+    pruned = run.calls.exclude(pruned_at=None).exclude(comparison=None).values("comparison")
+    rows = run.verdicts.exclude(comparison__in=pruned)  # there is nothing left to read
+    verdicts = list(rows.select_related("judgment__slot").order_by("comparison"))
     for start in range(0, len(verdicts), CHUNK):
         with transaction.atomic():
             for place, number in enumerate(_reread(run, verdicts[start : start + CHUNK])):

@@ -10,6 +10,7 @@ urlpatterns = [
     path("judges/create/", judges.create_judge, name="create-judge"),
     path("judges/<int:judge_id>/", judges.judge, name="judge"),
     path("judges/<int:judge_id>/change/", judges.add_version, name="add-judge-version"),
+    path("judges/<int:judge_id>/injection-test/", judges.test_injection, name="test-injection"),
     path("judging-runs/<int:run_id>/calls/", judges.calls, name="judge-calls"),
     path("judging-runs/<int:run_id>/reread/", judges.reread, name="reread-replies"),
     path("campaigns/<int:campaign_id>/judges/", judge_campaigns.campaign_judges, name="campaign-judges"),

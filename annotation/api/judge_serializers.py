@@ -87,6 +87,7 @@ class JudgeCallRowSerializer(serializers.ModelSerializer[JudgeCall]):
             "latency_ms",
             "cost",
             "cached_from",
+            "pruned_at",
             "created_at",
         ]
 

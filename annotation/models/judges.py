@@ -79,6 +79,7 @@ class JudgeCall(models.Model):
     num_tokens = models.PositiveIntegerField(default=0)  # of the reply
     latency_ms = models.FloatField(default=0.0)
     cost = models.DecimalField(max_digits=16, decimal_places=8, null=True, blank=True)  # null: no price is known
+    pruned_at = models.DateTimeField(null=True, blank=True)  # when the words of request and reply were emptied
     cached_from = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
     created_at = models.DateTimeField(auto_now_add=True)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
 from annotation import judge_versions, rereading
+from annotation.injection_tests import start_injection_test
 from annotation.judge_report import outcomes_of_calls
 from annotation.judges import newest_version
 from annotation.judging import JudgeSpec
@@ -93,6 +94,20 @@ def add_version(request: SignedInRequest, judge_id: int) -> HttpResponse:
         except ConcordError as error:
             form.add_error(None, error.detail)
     return render(request, "frontend/judges/page.html", {**_page(request, found), "form": form}, status=422)
+
+
+@require_POST
+@signed_in
+def test_injection(request: SignedInRequest, judge_id: int) -> HttpResponse:
+    """Run the attacks of the injection test against the newest version."""
+    found = _judge(request, judge_id)
+    access.require_manager(request.user, found.workspace)
+    try:
+        run = start_injection_test(judge=found, user=request.user)
+    except ConcordError as error:
+        messages.error(request, error.detail)
+        return redirect("judge", found.pk)
+    return redirect("judging-run", run.pk)
 
 
 @require_GET

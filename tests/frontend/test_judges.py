@@ -144,3 +144,15 @@ def test_stored_replies_are_read_again_at_a_managers_wish(factory: Factory, brow
     assert browse(factory.dana()).post(f"/judging-runs/{run.pk}/reread/").status_code == 403
     said = browse(factory.alice()).post(f"/judging-runs/{run.pk}/reread/", follow=True).content.decode()
     assert "2 are understood otherwise" in said
+
+
+def test_a_manager_tests_injection_from_the_judges_page(factory: Factory, browse: Browse) -> None:
+    judge = factory.llm_judge()
+    address = f"/judges/{judge.pk}/injection-test/"
+    assert "make one first" in browse(factory.alice()).post(address, follow=True).content.decode()
+    factory.campaign()
+    assert browse(factory.alice()).post(address).status_code == 302
+    assert judge.judging_runs.get().kind == "attack"
+    assert browse(factory.dana()).post(address).status_code == 403
+    assert "Test injection" in browse(factory.alice()).get(f"/judges/{judge.pk}/").content.decode()
+    assert "Test injection" not in browse(factory.dana()).get(f"/judges/{judge.pk}/").content.decode()
