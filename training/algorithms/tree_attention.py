@@ -37,6 +37,11 @@ class Place:
     branches: tuple[tuple[int, int], ...]  # start and length of the second, third, … completion
 
     @property
+    def lengths(self) -> list[int]:
+        """Tokens of the stem and of each branch."""
+        return [self.stem_length, *(length for _, length in self.branches)]
+
+    @property
     def prompt(self) -> slice:
         """The prompt's tokens."""
         return slice(self.start, self.start + self.prompt_length)
@@ -52,6 +57,7 @@ class Forest:
 
     def __init__(self, trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch.device) -> None:
         self.places = tuple(places(trees))
+        self.lengths = [length for place in self.places for length in place.lengths]
         self.dtype = dtype
         self.device = device
 
@@ -157,21 +163,23 @@ def tree_attention(
 
 
 def by_stretch(query: Tensor, key: Tensor, value: Tensor, forest: Forest, *, scaling: float | None) -> Tensor:
-    """One call of SDPA a stretch; all of shape (1, H, T, E)."""
+    """One call of SDPA a stretch; all of shape (1, H, T, E).
+
+    The row is cut by `split`, whose gradient is one concatenation; a slice's would be a row of zeros for every stretch.
+    """
     found: list[Tensor] = []
+    cuts = (iter(tensor.split(forest.lengths, dim=2)) for tensor in (query, key, value))
+    pieces = zip(*cuts, strict=True)
     for place, masks in zip(forest.places, forest.masks, strict=True):
-        stem = place.stem
-        found.append(
-            scaled_dot_product_attention(
-                query[:, :, stem], key[:, :, stem], value[:, :, stem], is_causal=True, scale=scaling
-            )
-        )
-        for (start, length), mask in zip(place.branches, masks, strict=True):
-            branch = slice(start, start + length)
-            seen_key = torch.cat([key[:, :, place.prompt], key[:, :, branch]], dim=2)
-            seen_value = torch.cat([value[:, :, place.prompt], value[:, :, branch]], dim=2)
+        stem_query, stem_key, stem_value = next(pieces)
+        found.append(scaled_dot_product_attention(stem_query, stem_key, stem_value, is_causal=True, scale=scaling))
+        prompt_key, prompt_value = (stem[:, :, : place.prompt_length] for stem in (stem_key, stem_value))
+        for mask in masks:
+            branch_query, branch_key, branch_value = next(pieces)
+            seen_key = torch.cat([prompt_key, branch_key], dim=2)
+            seen_value = torch.cat([prompt_value, branch_value], dim=2)
             found.append(
-                scaled_dot_product_attention(query[:, :, branch], seen_key, seen_value, attn_mask=mask, scale=scaling)
+                scaled_dot_product_attention(branch_query, seen_key, seen_value, attn_mask=mask, scale=scaling)
             )
     return torch.cat(found, dim=2)
 
