@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('annotation', '0007_servers_of_judging_runs'),
+        ('annotation', '0008_rankings_and_labels'),
     ]
 
     operations = [
