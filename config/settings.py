@@ -172,6 +172,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(minutes=5),
         "options": {"expires": 240},
     },
+    "check-endpoints": {
+        "task": "generation.tasks.check_endpoints",
+        "schedule": timedelta(minutes=5),
+        "options": {"expires": 240},
+    },
     "forget-delivered-messages": {
         "task": "core.tasks.forget_delivered_messages",
         "schedule": timedelta(minutes=10),

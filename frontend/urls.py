@@ -68,6 +68,7 @@ urlpatterns = [
     path("guard-runs/", include("frontend.guard_urls")),
     path("", include("frontend.constitution_urls")),
     path("models/<int:model_id>/", generation.language_model, name="language-model"),
+    path("models/<int:model_id>/check/", generation.check_endpoint, name="check-endpoint"),
     path("", include("frontend.sampling_urls")),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("pipelines/<int:run_id>/", pipelines.pipeline, name="pipeline"),

@@ -9,6 +9,7 @@ from generation.models import (
     CompletionScore,
     Constitution,
     ConstitutionVersion,
+    EndpointCheck,
     GuardRun,
     GuardVerdict,
     LanguageModel,
@@ -55,6 +56,16 @@ class LanguageModelAdmin(RecordAdmin):
     search_fields = ("name", "location")
     list_select_related = ("workspace", "parent")
     editable = ("name", "prompt_price", "completion_price")
+
+
+@admin.register(EndpointCheck)
+class EndpointCheckAdmin(RecordAdmin):
+    """Whether the servers of served models are well."""
+
+    list_display = ("model", "is_up", "checked_at", "latency_ms", "problem")
+    list_filter = ("is_up",)
+    search_fields = ("model__name", "problem")
+    list_select_related = ("model",)
 
 
 class SamplingArmInline(RecordInline):

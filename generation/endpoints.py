@@ -38,7 +38,12 @@ def check_health(endpoint_url: str, *, name: str = "") -> EndpointHealth:
         models = tuple(models_at(endpoint_url, retries=_AT_ONCE))
     except (ConcordError, EngineError) as error:
         return EndpointHealth(is_up=False, problem=str(error))
-    if name and name not in {model.id for model in models}:
-        served = ", ".join(model.id for model in models) or "no model"
-        return EndpointHealth(is_up=False, models=models, problem=f"It does not serve {name!r}; it serves {served}.")
-    return EndpointHealth(is_up=True, models=models)
+    return serving_of(EndpointHealth(is_up=True, models=models), name)
+
+
+def serving_of(health: EndpointHealth, name: str) -> EndpointHealth:
+    """The same, well only if the server has the model `name`, where one is named."""
+    if not health.is_up or not name or name in {model.id for model in health.models}:
+        return health
+    served = ", ".join(model.id for model in health.models) or "no model"
+    return EndpointHealth(is_up=False, models=health.models, problem=f"It does not serve {name!r}; it serves {served}.")

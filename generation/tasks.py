@@ -28,3 +28,11 @@ def run_revision(pk: int) -> None:
     from generation import revision_runner
 
     jobs.perform(RevisionRun, pk, revision_runner.revise)
+
+
+@shared_task
+def check_endpoints() -> None:
+    """Ask the servers of all served models whether they are well."""
+    from generation import endpoint_checks
+
+    endpoint_checks.check_all()

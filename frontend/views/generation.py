@@ -15,6 +15,7 @@ from frontend.content_policy import allows_plot_styles
 from frontend.job_state import refreshed_at_end
 from frontend.views.guards import guards_for, newest_rules
 from frontend.views.scoring import reward_models_for
+from generation import endpoint_checks
 from generation.candidate_report import Lengths, flag_counts, least_diverse, lengths_of, mean_diversity
 from generation.models import (
     Completion,
@@ -59,12 +60,28 @@ def prompt_set(request: SignedInRequest, set_id: int) -> HttpResponse:
 def language_model(request: SignedInRequest, model_id: int) -> HttpResponse:
     """One language model: where it comes from and where it is used."""
     found: LanguageModel = get_object_or_404(
-        LanguageModel.objects.visible_to(request.user).select_related("parent"), pk=model_id
+        LanguageModel.objects.visible_to(request.user).select_related("parent", "endpoint_check"), pk=model_id
     )
     results = found.evaluation_results.select_related("run", "model")
     checkpoint = getattr(found, "checkpoint", None)
-    context = {"model": found, "checkpoint": checkpoint, "results": results}
+    context = {
+        "model": found,
+        "checkpoint": checkpoint,
+        "results": results,
+        "check": getattr(found, "endpoint_check", None),
+        "may_check": found.source == LanguageModel.Source.SERVED and may_engineer(request.user, found.workspace),
+    }
     return render(request, "frontend/generation/model.html", context)
+
+
+@require_POST
+@signed_in
+def check_endpoint(request: SignedInRequest, model_id: int) -> HttpResponse:
+    """Ask the model's server whether it is well."""
+    found: LanguageModel = get_object_or_404(LanguageModel.objects.visible_to(request.user), pk=model_id)
+    access.require_engineer(request.user, found.workspace)
+    endpoint_checks.check_endpoint(model=found)
+    return redirect("language-model", found.pk)
 
 
 @require_GET

@@ -11,6 +11,7 @@ from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from generation.models import (
     Completion,
     CompletionFlag,
+    EndpointCheck,
     LanguageModel,
     Prompt,
     PromptSet,
@@ -111,8 +112,25 @@ class ModelInput(InputSerializer):
     completion_price = price_field()
 
 
+class EndpointCheckSerializer(serializers.ModelSerializer[EndpointCheck]):
+    """What a served model's endpoint said the last time it was asked."""
+
+    is_up = serializers.BooleanField(read_only=True, help_text="It answers, and serves the model.")
+    found = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Names of all models that it serves."
+    )
+
+    class Meta:
+        model = EndpointCheck
+        fields = ["checked_at", "is_up", "problem", "found", "latency_ms"]
+
+
 class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
     """A language model."""
+
+    endpoint_check = EndpointCheckSerializer(
+        read_only=True, allow_null=True, default=None, help_text="Of a served model that has been checked."
+    )
 
     class Meta:
         model = LanguageModel
@@ -124,6 +142,7 @@ class ModelSerializer(serializers.ModelSerializer[LanguageModel]):
             "source",
             "location",
             "endpoint_url",
+            "endpoint_check",
             "parent",
             "prompt_price",
             "completion_price",

@@ -26,6 +26,7 @@ urlpatterns = [
     ),
     path("models", ModelViewSet.as_view(MANY), name="api-models"),
     path("models/<int:pk>", ModelViewSet.as_view(ONE), name="api-model"),
+    path("models/<int:pk>/check", ModelViewSet.as_view({"post": "check"}), name="api-check-endpoint"),
     path("guard-runs", GuardRunViewSet.as_view(MANY), name="api-guard-runs"),
     path("guard-runs/<int:pk>", GuardRunViewSet.as_view(ONE), name="api-guard-run"),
     path("guard-runs/<int:pk>/cancel", GuardRunViewSet.as_view(CANCEL), name="api-cancel-guard"),

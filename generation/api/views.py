@@ -13,7 +13,7 @@ from accounts.api.jobs import JobViewSet
 from accounts.api.listing import by_choice, by_flag, by_id, by_presence, by_text
 from accounts.api.upload_parsers import FILE_BODIES, FILE_PARSERS, uploaded_files
 from accounts.api.viewsets import ApiViewSet
-from generation import services
+from generation import endpoint_checks, services
 from generation.api.prompt_serializers import (
     PromptImportQuery,
     PromptImportSerializer,
@@ -116,7 +116,7 @@ class PromptViewSet(ApiViewSet):
 class ModelViewSet(ApiViewSet):
     """Language models: policies, reward models, guards."""
 
-    queryset = LanguageModel.objects.all()
+    queryset = LanguageModel.objects.select_related("endpoint_check")
     serializer_class = ModelSerializer
     filters = {
         "workspace": by_id("workspace"),
@@ -136,6 +136,14 @@ class ModelViewSet(ApiViewSet):
         wanted = self.read_input(ModelInput)
         access.require_manager(self.user, wanted["workspace"])
         return self.created(services.register_model(**wanted))
+
+    @extend_schema(request=None)
+    def check(self, request: Request, pk: int) -> Response:
+        """Ask a served model's endpoint whether it is well, ten seconds at most."""
+        model = self.get_object()
+        access.require_engineer(self.user, model.workspace)
+        endpoint_checks.check_endpoint(model=model)
+        return self.show(self.get_object())
 
 
 class SamplingRunViewSet(JobViewSet):

@@ -3,7 +3,7 @@
 from generation.models.completions import Completion, CompletionFlag, PromptDiversity
 from generation.models.constitutions import Constitution, ConstitutionVersion, Revision, RevisionRun
 from generation.models.guards import GuardRun, GuardVerdict
-from generation.models.language_models import LanguageModel
+from generation.models.language_models import EndpointCheck, LanguageModel
 from generation.models.prompts import Prompt, PromptSet
 from generation.models.sampling import SamplingArm, SamplingFailure, SamplingRun
 from generation.models.scoring import CompletionScore, ScoringRun
@@ -14,6 +14,7 @@ __all__ = [
     "CompletionScore",
     "Constitution",
     "ConstitutionVersion",
+    "EndpointCheck",
     "GuardRun",
     "GuardVerdict",
     "LanguageModel",

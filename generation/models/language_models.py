@@ -57,3 +57,23 @@ class LanguageModel(models.Model):
     def has_weights(self) -> bool:
         """Whether this machine can load it: a folder or a hub model. Others are names."""
         return self.source in {self.Source.FOLDER, self.Source.HUB}
+
+
+class EndpointCheck(models.Model):
+    """What the server of a served model said the last time it was asked."""
+
+    model = models.OneToOneField(LanguageModel, on_delete=models.CASCADE, related_name="endpoint_check")
+    checked_at = models.DateTimeField()
+    is_up = models.BooleanField()  # it answers, and serves the model
+    problem = models.TextField(blank=True)  # what is wrong and what to do
+    found = models.JSONField(default=list, blank=True)  # names of all models that it serves
+    latency_ms = models.FloatField(null=True, blank=True)  # of its list of models; null: it gave none
+
+    class Meta:
+        ordering = ["-checked_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(condition=Q(is_up=True) ^ ~Q(problem=""), name="endpoint_is_up_or_has_a_problem"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model}: {'up' if self.is_up else 'down'}"

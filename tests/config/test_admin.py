@@ -44,6 +44,7 @@ def everything(factory: Factory) -> None:
     factory.guard_run()
     factory.scoring_run()
     factory.revision_run()
+    factory.endpoint_check()
     factory.device()
     factory.device_wait()
     services.issue_token(user=factory.alice())

@@ -17,6 +17,7 @@ from generation.guards.rules import DEFAULT_RULES, rules_to_json
 from generation.models import (
     Completion,
     Constitution,
+    EndpointCheck,
     GuardRun,
     GuardVerdict,
     LanguageModel,
@@ -75,6 +76,13 @@ class Generation(People):
             kind=kind,
             location=str(location or f"/x/{name}"),
             **fields,
+        )
+
+    def endpoint_check(self, model: LanguageModel | None = None) -> EndpointCheck:
+        """The server of a served model was well a moment ago."""
+        model = model or self.model(source="served", location="tiny", endpoint_url="https://models.example.org/v1")
+        return EndpointCheck.objects.create(
+            model=model, checked_at=timezone.now(), is_up=True, found=["tiny", "other"], latency_ms=12.5
         )
 
     def sampling_run(
