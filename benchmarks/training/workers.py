@@ -12,6 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from training.algorithms.spec import REFERENCE_CACHE
+
 ROOT = Path(__file__).parents[2]
 PEER_PYTHONS = {"trl": ROOT / ".venv-trl/bin/python", "trl_ppo": ROOT / ".venv-trl-ppo/bin/python"}
 # glibc keeps freed memory instead of giving it back to the kernel after every step, on both sides.
@@ -36,6 +38,7 @@ class Worker:
         environment = {**os.environ, **MALLOC, "OMP_NUM_THREADS": str(threads), "HF_HUB_OFFLINE": "1"}
         environment |= {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
         environment["HF_DATASETS_CACHE"] = str(folder / "datasets")
+        environment.pop(REFERENCE_CACHE, None)  # every run pays for its reference
         self.process = subprocess.Popen(
             [str(python), "-m", module],
             cwd=ROOT,
