@@ -2,7 +2,10 @@
 """Concord's command line: `python manage.py help` lists what it can do."""
 
 import os
+import secrets
 import sys
+
+WITHOUT_DATABASE = ("selfcheck",)  # commands for which no server is started, and nothing is stored
 
 
 def main() -> None:
@@ -10,6 +13,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from core.embedded import EmbeddedPostgresFailed, provide_environment
 
+    if sys.argv[1:2] and sys.argv[1] in WITHOUT_DATABASE:
+        os.environ["DATABASE_URL"] = "postgresql://nobody@127.0.0.1:1/none"  # settings want one; nobody connects
+        os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
     try:
         provide_environment()
     except EmbeddedPostgresFailed as error:
