@@ -10,6 +10,7 @@ from core import jobs
 from evaluation.models import EvaluationRun, JudgedPair
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.judged_pairs import counts_by_subject, judge_facts, other_states
+from frontend.templatetags.numbers import HEADLINES
 
 PAIRS_A_PAGE = 25
 
@@ -30,7 +31,7 @@ def evaluation(request: SignedInRequest, run_id: int) -> HttpResponse:
     counts = counts_by_subject(run)
     context = {
         "run": run,
-        "results": run.results.select_related("model"),
+        "results": sorted(run.results.select_related("model"), key=lambda one: (one.metric not in HEADLINES, one.pk)),
         "counts": counts,
         "other_states": other_states(counts),
         "may_cancel": not run.has_ended and may_engineer(request.user, run.workspace),

@@ -135,6 +135,7 @@ def _context(request: SignedInRequest, found: Campaign) -> dict[str, Any]:
         "campaign": found,
         "may_manage": manages,
         "judges": here.order_by("name"),
+        "paused": dict(found.enrolments.filter(is_active=False).values_list("annotator", "pause_reason")),
         "all_judges": _judges_of(found),
         "runs": found.judging_runs.select_related("annotator", "version")[:20],
         "kinds": JudgingRun.Kind.choices,

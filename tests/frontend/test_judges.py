@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from annotation import judge_versions
+from annotation import judge_versions, quality_pauses
 from annotation.models import Annotator, Campaign, JudgingRun, Routing
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
@@ -156,3 +156,15 @@ def test_a_manager_tests_injection_from_the_judges_page(factory: Factory, browse
     assert browse(factory.dana()).post(address).status_code == 403
     assert "Test injection" in browse(factory.alice()).get(f"/judges/{judge.pk}/").content.decode()
     assert "Test injection" not in browse(factory.dana()).get(f"/judges/{judge.pk}/").content.decode()
+
+
+def test_a_paused_judge_is_marked_with_the_reason_in_its_campaign(factory: Factory, browse: Browse) -> None:
+    run = factory.judge_records()
+    page = browse(factory.alice()).get(f"/campaigns/{run.campaign_id}/judges/").content.decode()
+    assert ">paused<" not in page
+    quality_pauses.pause(campaign=run.campaign, annotator=run.annotator, kind="manager", reason="Agrees with nobody")
+
+    page = browse(factory.alice()).get(f"/campaigns/{run.campaign_id}/judges/").content.decode()
+
+    assert ">paused<" in page
+    assert "Agrees with nobody" in page
