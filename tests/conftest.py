@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from tests import workers
 from tests.factory import Factory
 from tests.fake_vllm import fake_vllm as fake_vllm
+from tests.quiet import patient_flushes, wait_until_served
 from tests.vllm_server import tiny_model_folder as tiny_model_folder
 from tests.vllm_server import vllm_server as vllm_server
 
@@ -47,6 +48,13 @@ class Doorbell:
     task: str  # "training.tasks.run_training"
     args: list[Any]
     queue: str
+
+
+@pytest.fixture(scope="session", autouse=True)
+def stragglers() -> Iterator[None]:
+    """Requests of a page that a test has left do not spoil the next test."""
+    with patient_flushes():
+        yield
 
 
 @pytest.fixture(autouse=True)
@@ -127,6 +135,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield page
     context.close()
+    wait_until_served()
     assert complaints == []
 
 

@@ -2,8 +2,9 @@
 
 Each completion sees its prompt and itself, so that K completions cost one prompt, and nothing is padded. The function
 is attached through transformers' `AttentionInterface`; every call without a `forest` is ordinary SDPA attention.
-On a CPU each stretch of a tree is one call of SDPA; in half precision on a GPU the whole row is one call of
-variable-length attention, whose causal mask is aligned at the end of a stretch's keys.
+On a CPU each stretch of a tree is one call of SDPA, and a batch of short trees is one call with a mask. In half
+precision on a GPU the whole row is one call of variable-length attention, whose causal mask is aligned at the end of
+a stretch's keys.
 
 H heads, T tokens of the row, E channels of a head, P tokens of a prompt, L of a completion.
 """
@@ -24,6 +25,7 @@ from transformers.masking_utils import sdpa_mask
 
 from training.algorithms.tokenisation import TokenTree
 
+SHORT_TREE: Final = 96  # tokens up to which trees are tabulated
 TREE_ATTENTION: Final = "concord_trees"  # its name in transformers' registry of attention functions
 
 
@@ -40,6 +42,12 @@ class Place:
     def lengths(self) -> list[int]:
         """Tokens of the stem and of each branch."""
         return [self.stem_length, *(length for _, length in self.branches)]
+
+    @property
+    def numbers(self) -> list[int]:
+        """Which completion each token behind the prompt belongs to, counted from 1."""
+        lengths = [self.stem_length - self.prompt_length, *(length for _, length in self.branches)]
+        return [number for number, length in enumerate(lengths, start=1) for _ in range(length)]
 
     @property
     def prompt(self) -> slice:
@@ -74,9 +82,24 @@ class Forest:
         ]
 
     @cached_property
+    def table(self) -> Table | None:
+        """The same as a table with a tree a row, if all of them are short."""
+        longest = max(sum(place.lengths) for place in self.places)
+        return tabulated(self.places, longest, dtype=self.dtype, device=self.device) if longest <= SHORT_TREE else None
+
+    @cached_property
     def stretches(self) -> Stretches:
         """The same as one list of stretches, for variable-length attention."""
         return stretches(self.places, self.device)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Short trees as B rows of T columns, for one call of SDPA: many small calls cost more than some padding."""
+
+    tokens_BT: Tensor  # place in the row of trees of each cell; any place where there is no token
+    cells: Tensor  # cell of each token, counted through the table
+    mask_B1TT: Tensor  # what is added to the scores: 0 or -inf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +127,24 @@ def places(trees: Sequence[TokenTree]) -> Iterator[Place]:
         stem_length = prompt_length + lengths[0]
         yield Place(start=start, prompt_length=prompt_length, stem_length=stem_length, branches=tuple(branches[1:]))
         start = end
+
+
+def tabulated(places: Sequence[Place], longest: int, *, dtype: torch.dtype, device: torch.device) -> Table:
+    """A table as wide as the longest tree."""
+    starts_B = torch.tensor([place.start for place in places])
+    sizes_B = torch.tensor([sum(place.lengths) for place in places])
+    columns_T = torch.arange(longest)
+    is_token_BT = columns_T < sizes_B.unsqueeze(-1)
+    parts = [[0] * place.prompt_length + place.numbers + [-1] * longest for place in places]
+    parts_BT = torch.tensor([part[:longest] for part in parts])  # 0 prompt, 1, 2, … completions, -1 nothing
+    query_BT1, key_B1T = parts_BT.unsqueeze(-1), parts_BT.unsqueeze(-2)
+    is_seen_BTT = ((key_B1T == 0) | (key_B1T == query_BT1)) & (columns_T <= columns_T.unsqueeze(-1))
+    mask_BTT = torch.zeros(is_seen_BTT.shape, dtype=dtype).masked_fill_(~is_seen_BTT, -torch.inf)
+    return Table(
+        tokens_BT=torch.where(is_token_BT, starts_B.unsqueeze(-1) + columns_T, 0).to(device),
+        cells=is_token_BT.flatten().nonzero().squeeze(-1).to(device),
+        mask_B1TT=mask_BTT.unsqueeze(1).to(device),
+    )
 
 
 def stretches(places: Sequence[Place], device: torch.device) -> Stretches:
@@ -159,7 +200,26 @@ def tree_attention(
     num_groups = query.shape[1] // key.shape[1]
     if num_groups > 1:
         key, value = (tensor.repeat_interleave(num_groups, dim=1) for tensor in (key, value))
+    if forest.table is not None:
+        return by_table(query, key, value, forest.table, scaling=scaling), None
     return by_stretch(query, key, value, forest, scaling=scaling).transpose(1, 2), None
+
+
+def by_table(query: Tensor, key: Tensor, value: Tensor, table: Table, *, scaling: float | None) -> Tensor:
+    """One call of SDPA for a row of short trees; result (1, T, H, E)."""
+    num_heads, size = query.shape[1], query.shape[3]
+
+    def rows(tensor: Tensor) -> Tensor:
+        """(1, H, tokens, E) as (B, H, T, E)."""
+        tokens = tensor.transpose(1, 2).reshape(-1, num_heads * size)
+        cells = tokens.index_select(0, table.tokens_BT.flatten())
+        return cells.view(*table.tokens_BT.shape, num_heads, size).transpose(1, 2)
+
+    found_BHTE = scaled_dot_product_attention(
+        rows(query), rows(key), rows(value), attn_mask=table.mask_B1TT, scale=scaling
+    )
+    found = found_BHTE.transpose(1, 2).reshape(-1, num_heads * size).index_select(0, table.cells)
+    return found.view(1, -1, num_heads, size)
 
 
 def by_stretch(query: Tensor, key: Tensor, value: Tensor, forest: Forest, *, scaling: float | None) -> Tensor:

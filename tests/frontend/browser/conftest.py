@@ -10,6 +10,7 @@ from accounts.models import User
 from annotation import slot_numbers
 from annotation.models import Campaign
 from tests.factory import PASSWORD
+from tests.quiet import wait_until_served
 
 SETTLE_MS = 300  # a key that comes sooner after a new task is meant for the one before, and does nothing
 
@@ -81,3 +82,4 @@ def desk(chromium: Browser, live_server: object) -> Iterator[Desk]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     yield Desk(page, str(live_server), complaints)
     context.close()
+    wait_until_served()

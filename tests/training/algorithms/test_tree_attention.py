@@ -21,6 +21,7 @@ from transformers import (
 )
 
 from tests.training.algorithms.builders import language_model, reward_model, saved_model
+from training.algorithms import tree_attention
 from training.algorithms.batches import collate, completion_logps, completion_scores, costs, sum_by_completion
 from training.algorithms.models import LanguageModel, RewardModel, load_language_model
 from training.algorithms.tokenisation import TokenTree
@@ -61,7 +62,11 @@ def fresh(config: PreTrainedConfig) -> PreTrainedModel:
     return network
 
 
-def test_log_probabilities_and_gradients_are_those_of_the_padded_layout() -> None:
+@pytest.mark.parametrize("longest", [0, 96], ids=["stretches", "table"])
+def test_log_probabilities_and_gradients_are_those_of_the_padded_layout(
+    monkeypatch: pytest.MonkeyPatch, longest: int
+) -> None:
+    monkeypatch.setattr(tree_attention, "SHORT_TREE", longest)
     model = language_model()
     assert model.reads_trees
     found = []
