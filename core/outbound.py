@@ -20,26 +20,27 @@ class ApiKeyMissing(ConcordError):
 class PinnedTransport(httpx.BaseTransport):
     """Connects to the addresses of one GuardedUrl, whatever its name resolves to by now.
 
-    The name still goes out as Host header and in TLS, where the certificate must be for it.
+    The name still goes out as Host header and in TLS, where the certificate must be for it. Many threads may use one.
     """
 
     def __init__(self, guarded: GuardedUrl, *, connections: int = 1, inner: httpx.BaseTransport | None = None) -> None:
         self._guarded = guarded
-        self._ips = list(guarded.ips)
+        self._ips = guarded.ips
         limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
         self._inner = inner or httpx.HTTPTransport(verify=httpx.create_ssl_context(), limits=limits)
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Try the checked addresses in turn. Raises `UrlRefused` for any other host, port or scheme."""
         self._check(request.url)
-        for ip in list(self._ips):
+        ips = self._ips  # other threads may put theirs in its place meanwhile
+        for ip in ips:
             try:
                 response = self._inner.handle_request(self._pinned(request, ip))
             except (httpx.ConnectError, httpx.ConnectTimeout):
-                if ip == self._ips[-1]:
+                if ip == ips[-1]:
                     raise
                 continue
-            self._ips.sort(key=lambda known: known != ip)  # the one that answers comes first from now on
+            self._ips = (ip, *(other for other in ips if other != ip))  # the one that answers comes first from now on
             return response
         raise UrlRefused(f"{self._guarded.host} has no address.")
 

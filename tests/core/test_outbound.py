@@ -6,8 +6,10 @@ import logging
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -209,3 +211,23 @@ def test_a_key_that_cannot_be_sent_is_named_by_its_variable(
     with pytest.raises(ApiKeyMissing, match=f"EXAMPLE_KEY.*{said}") as missing:
         outbound.api_key_of(guarded())
     assert "secret" not in str(missing.value) + caplog.text
+
+
+def test_many_threads_may_use_one_transport_at_once() -> None:
+    guarded = GuardedUrl(
+        url="http://models.example.org/",
+        scheme="http",
+        host="models.example.org",
+        port=80,
+        ips=tuple(f"127.0.0.{number}" for number in range(1, 9)),
+    )
+    transport = PinnedTransport(guarded, inner=httpx.MockTransport(lambda request: httpx.Response(200)))
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)  # threads take turns in the middle of everything
+    try:
+        with ThreadPoolExecutor(16) as pool:
+            requests = [httpx.Request("GET", guarded.url) for _ in range(3_000)]
+            replies = list(pool.map(transport.handle_request, requests))
+    finally:
+        sys.setswitchinterval(interval)
+    assert {reply.status_code for reply in replies} == {200}
