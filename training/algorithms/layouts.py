@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from training.algorithms.tokenisation import TokenTree
-from training.algorithms.tree_attention import Forest
+from training.algorithms.tree_attention import SHORT_TREE, Forest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,9 @@ def padded_layout(trees: Sequence[TokenTree], *, pad_id: int, device: torch.devi
     )
 
 
-def tree_layout(trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch.device) -> Layout:
+def tree_layout(
+    trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch.device, short_tree: int = SHORT_TREE
+) -> Layout:
     """One row for everything; positions of a completion go on from its prompt."""
     ids = [token for tree in trees for token in chain(tree.prompt, *tree.completions)]
     positions = list(chain.from_iterable(map(tree_positions, trees)))
@@ -65,7 +67,7 @@ def tree_layout(trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch
     inputs = {
         "position_ids": torch.tensor([positions], device=device),
         "attention_mask": torch.zeros(1, 1, 1, 1, device=device),  # four axes: taken as it is, no mask is built
-        "forest": Forest(trees, dtype=dtype, device=device),
+        "forest": Forest(trees, dtype=dtype, device=device, short_tree=short_tree),
     }
     return Layout(
         input_ids_RT=torch.tensor([ids], device=device),

@@ -63,7 +63,10 @@ class Place:
 class Forest:
     """The trees of a row; what every layer needs of them is made once."""
 
-    def __init__(self, trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, trees: Sequence[TokenTree], *, dtype: torch.dtype, device: torch.device, short_tree: int = SHORT_TREE
+    ) -> None:
+        self.short_tree = short_tree
         self.places = tuple(places(trees))
         self.lengths = [length for place in self.places for length in place.lengths]
         self.dtype = dtype
@@ -85,7 +88,9 @@ class Forest:
     def table(self) -> Table | None:
         """The same as a table with a tree a row, if all of them are short."""
         longest = max(sum(place.lengths) for place in self.places)
-        return tabulated(self.places, longest, dtype=self.dtype, device=self.device) if longest <= SHORT_TREE else None
+        if longest > self.short_tree:
+            return None
+        return tabulated(self.places, longest, dtype=self.dtype, device=self.device)
 
     @cached_property
     def stretches(self) -> Stretches:

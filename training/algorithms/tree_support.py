@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from training.algorithms.layouts import Layout, padded_layout, tree_layout
 from training.algorithms.tokenisation import TokenTree
-from training.algorithms.tree_attention import TREE_ATTENTION
+from training.algorithms.tree_attention import SHORT_TREE, TREE_ATTENTION
 
 TOLERANCES: Final = {torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.01}  # of the largest hidden state
 
@@ -55,14 +55,15 @@ def check_windows(network: PreTrainedModel) -> None:
 
 @torch.no_grad()
 def compare_layouts(network: PreTrainedModel) -> None:
-    """Raise `TreesUnsupported` unless two trees have the same hidden states in both layouts."""
+    """Raise `TreesUnsupported` unless two trees have the hidden states of padding, by stretch and by table."""
     trees = probes(network.config.get_text_config().vocab_size)
     dtype, device = network.dtype, network.device
     padded_ND = hidden_before(network, padded_layout(trees, pad_id=0, device=device))
-    tree_ND = hidden_before(network, tree_layout(trees, dtype=dtype, device=device))
-    error = ((tree_ND - padded_ND).abs().max() / padded_ND.abs().max()).item()
-    if not error <= TOLERANCES[dtype]:
-        raise TreesUnsupported(f"its hidden states differ by {error:.1e} of their size between the layouts.")
+    for short_tree in (0, SHORT_TREE):
+        tree_ND = hidden_before(network, tree_layout(trees, dtype=dtype, device=device, short_tree=short_tree))
+        error = ((tree_ND - padded_ND).abs().max() / padded_ND.abs().max()).item()
+        if not error <= TOLERANCES[dtype]:
+            raise TreesUnsupported(f"its hidden states differ by {error:.1e} of their size between the layouts.")
 
 
 def hidden_before(network: PreTrainedModel, layout: Layout) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,9 @@ from transformers import (
 )
 
 from tests.training.algorithms.builders import language_model, reward_model, saved_model
-from training.algorithms import tree_attention
+from training.algorithms import batches, tree_attention
 from training.algorithms.batches import collate, completion_logps, completion_scores, costs, sum_by_completion
+from training.algorithms.layouts import tree_layout
 from training.algorithms.models import LanguageModel, RewardModel, load_language_model
 from training.algorithms.tokenisation import TokenTree
 from training.algorithms.tree_attention import Forest, by_stretch, stretches
@@ -66,7 +68,7 @@ def fresh(config: PreTrainedConfig) -> PreTrainedModel:
 def test_log_probabilities_and_gradients_are_those_of_the_padded_layout(
     monkeypatch: pytest.MonkeyPatch, longest: int
 ) -> None:
-    monkeypatch.setattr(tree_attention, "SHORT_TREE", longest)
+    monkeypatch.setattr(batches, "tree_layout", partial(tree_layout, short_tree=longest))
     model = language_model()
     assert model.reads_trees
     found = []
@@ -121,6 +123,16 @@ def test_linear_attention_is_found_out_by_trying() -> None:
     assert not model.reads_trees
     batch = collate(TREES, pad_id=0)
     assert len(completion_logps(model, batch).logps_N) == len(batch.targets_N)
+
+
+@pytest.mark.parametrize("broken", ["by_stretch", "by_table"])
+def test_the_self_test_tries_both_ways_of_reading_a_row(monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    right = getattr(tree_attention, broken)
+    monkeypatch.setattr(tree_attention, broken, lambda *args, **settings: right(*args, **settings) + 1)
+    network = fresh(LlamaConfig(**SIZES))
+    with pytest.warns(PaddedInstead, match="differ by"):
+        let_read_trees(network)
+    assert not reads_trees(network)
 
 
 def test_a_row_costs_its_tokens_once(tmp_path: Path) -> None:
