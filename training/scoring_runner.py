@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import isfinite
+from statistics import fmean
 
 from core import jobs
 from core.jobs import JobFailed
@@ -26,7 +27,8 @@ def score(run: ScoringRun) -> None:
         scorer = scoring.reward_scorer(run.reward_model.location)
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
-            values = scorer([one.prompt.messages for one in chunk], [one.text for one in chunk])
+            members = scorer([one.prompt.messages for one in chunk], [one.text for one in chunk])
+            values = [fmean(said) for said in members]
             services.store_scores(
                 run=run, scores=_checked(run, dict(zip([one.pk for one in chunk], values, strict=True)))
             )

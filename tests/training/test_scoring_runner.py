@@ -13,7 +13,7 @@ from tests.factory import Factory
 from tests.training.algorithms.builders import saved_reward_model
 from training import scoring_runner
 from training.algorithms import scoring
-from training.algorithms.scoring import Scorer
+from training.algorithms.scoring import MemberScores, Scorer
 
 
 def queued(factory: Factory, location: str | Path) -> ScoringRun:
@@ -51,7 +51,7 @@ def test_a_killed_attempt_is_resumed_where_it_stopped(
     def dying(location: str) -> Scorer:
         scorer = real(location)
 
-        def scored(conversations: object, completions: list[str]) -> list[float]:
+        def scored(conversations: object, completions: list[str]) -> list[MemberScores]:
             if len(asked) == 4:
                 asked.append("died")
                 raise SystemExit
@@ -83,7 +83,7 @@ def test_a_model_that_cannot_be_read_fails_the_run_by_name(factory: Factory, tmp
 def test_a_score_that_is_no_number_is_not_stored(
     factory: Factory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scoring, "reward_scorer", lambda location: lambda asked, texts: [float("nan")] * len(texts))
+    monkeypatch.setattr(scoring, "reward_scorer", lambda location: lambda asked, texts: [(float("nan"),)] * len(texts))
     run = queued(factory, tmp_path)
     with pytest.raises(JobFailed, match="with nan") as raised:
         scoring_runner.score(claimed(run))

@@ -77,8 +77,18 @@ def completion_logps(model: LanguageModel, batch: TreeBatch, *, temperature: flo
 
 def completion_scores(model: RewardModel, batch: TreeBatch) -> Tensor:
     """The scalar head on each completion's last real token, found by lengths, shape (C,)."""
+    return model.scores(last_hidden(model, batch))
+
+
+def completion_member_scores(model: RewardModel, batch: TreeBatch) -> Tensor:
+    """Each member's score of each completion, shape (C, E)."""
+    return model.member_scores(last_hidden(model, batch))
+
+
+def last_hidden(model: RewardModel, batch: TreeBatch) -> Tensor:
+    """Hidden states at each completion's last real token, found by lengths, shape (C, D)."""
     layout = batch.layout(model)
-    return model.scores(hidden_states(model, layout)[layout.last_C])
+    return hidden_states(model, layout)[layout.last_C]
 
 
 def completion_values(model: RewardModel, batch: TreeBatch) -> Tensor:

@@ -144,6 +144,8 @@ class RewardConfig(CommonConfig):
     ties: str = "none"  # model of ties, a name of TIE_MODEL_NAMES; with none, ties teach nothing
     tie_rate: float = 0.25  # probability that two completions of equal score tie, if ties are modelled
     ranking_loss: str = "pairs"  # rankings: mean over their pairs, or plackett_luce
+    ensemble_size: int = 1  # heads on one backbone; the reward is their mean, their variance how far they disagree
+    bootstrap: bool = True  # ensembles: each head learns from a sample of the prompts of its own
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -153,6 +155,7 @@ class RewardConfig(CommonConfig):
         require_one_of("ties", self.ties, TIE_MODEL_NAMES)
         require(0 < self.tie_rate < 1, f"tie_rate must lie between 0 and 1, got {self.tie_rate}.")
         require_one_of("ranking_loss", self.ranking_loss, RANKING_LOSS_NAMES)
+        require(1 <= self.ensemble_size <= 64, f"ensemble_size must lie between 1 and 64, got {self.ensemble_size}.")
         if self.ranking_loss == "plackett_luce":
             for name, default in {"label_smoothing": 0, "soft_labels": 0, "margin": 0, "ties": "none"}.items():
                 advice = "Leave it out, or set ranking_loss to pairs."
@@ -262,6 +265,8 @@ class PPOConfig(CommonConfig):
     missing_stop_penalty: float = 1.0  # taken from the normalised score of a reply cut off by its length
     max_update_kl: float = 0.05  # nats per token between rollout and update; ×1.5 ends the update early
     importance_cap: float = 2.0  # most that a token of a rollout sampled by another engine weighs
+    variance_penalty: float = 0.0  # reward ensembles: lambda in mean - lambda · variance of the members' scores
+    worst_case: bool = False  # reward ensembles: the score is the lowest member's instead of their mean
     guards: str = "alert"  # what signs of a run gone wrong lead to: off, alert (a line in the log) or stop
 
     def __post_init__(self) -> None:
@@ -269,7 +274,7 @@ class PPOConfig(CommonConfig):
         for name in ("critic_learning_rate", "num_minibatches", "num_ppo_epochs", "temperature", "kl_horizon", "max_kl",
                      "ratio_clip", "value_clip", "score_clip", "max_update_kl", "importance_cap"):  # fmt: skip
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")
-        for name in ("beta", "num_critic_warmup", "missing_stop_penalty"):
+        for name in ("beta", "num_critic_warmup", "missing_stop_penalty", "variance_penalty"):
             require(getattr(self, name) >= 0, f"{name} may not be negative, got {getattr(self, name)}.")
         require_fraction("gamma", self.gamma)
         require_fraction("gae_lambda", self.gae_lambda)
@@ -279,6 +284,10 @@ class PPOConfig(CommonConfig):
             "kl_target adapts beta by factors, and beta is 0: set beta above 0, or leave kl_target out.",
         )
         require_one_of("guards", self.guards, GUARD_NAMES)
+        require(
+            not (self.worst_case and self.variance_penalty),
+            "worst_case takes the lowest member's score and variance_penalty their mean: leave one of them out.",
+        )
         require(
             self.num_minibatches <= self.batch_size,
             f"num_minibatches ({self.num_minibatches}) may not exceed batch_size ({self.batch_size}).",

@@ -60,7 +60,7 @@ class LanguageModel:
 
 @dataclass(frozen=True)
 class RewardModel:
-    """A network with a scalar head: a reward model, or the critic of PPO."""
+    """A network with a scalar head, or one for each member of an ensemble: a reward model, or the critic of PPO."""
 
     network: PreTrainedModel
 
@@ -75,9 +75,19 @@ class RewardModel:
         backbone: nn.Module = self.network.base_model
         return backbone
 
+    @property
+    def num_members(self) -> int:
+        """E, the heads of an ensemble; 1 for a plain reward model."""
+        return score_head(self.network).out_features
+
+    def member_scores(self, hidden_ND: Tensor) -> Tensor:
+        """Every head on N hidden states, in fp32, shape (N, E)."""
+        return nn.functional.linear(hidden_ND.float(), score_head(self.network).weight.float())
+
     def scores(self, hidden_ND: Tensor) -> Tensor:
-        """The scalar head on N hidden states, in fp32, shape (N,)."""
-        return nn.functional.linear(hidden_ND.float(), score_head(self.network).weight.float()).squeeze(-1)
+        """The scalar head on N hidden states, in fp32, or the mean of an ensemble's; shape (N,)."""
+        scores_NE = self.member_scores(hidden_ND)
+        return scores_NE.squeeze(-1) if scores_NE.shape[-1] == 1 else scores_NE.mean(dim=-1)
 
 
 def fresh_language_model(
@@ -117,12 +127,37 @@ def load_reward_model(model: str | os.PathLike[str], *, dtype: str = "float32") 
     return checked_reward_model(load(AutoModelForSequenceClassification, model, dtype=dtype), str(model))
 
 
-def reward_model_from(model: str | os.PathLike[str], *, pad_id: int, dtype: str = "float32") -> RewardModel:
-    """A reward model on the backbone of a language model; its head is zero, so every score starts at 0."""
-    network = load(AutoModelForSequenceClassification, model, dtype=dtype, num_labels=1)
+def load_critic(model: str | os.PathLike[str], *, dtype: str = "float32") -> RewardModel:
+    """A reward model with one head: that of an ensemble is the mean of its heads. Raises `ModelInvalid`."""
+    critic = load_reward_model(model, dtype=dtype)
+    if critic.num_members > 1:
+        members = score_head(critic.network)
+        head = nn.Linear(members.in_features, 1, bias=False)
+        head.weight.data.copy_(members.weight.data.mean(dim=0, keepdim=True))
+        critic.network.score = head
+        critic.network.config.num_labels = 1
+        del critic.network.config.ensemble_size
+    return critic
+
+
+def reward_model_from(
+    model: str | os.PathLike[str], *, pad_id: int, dtype: str = "float32", num_members: int = 1, seed: int = 0
+) -> RewardModel:
+    """A reward model on the backbone of a language model; its head is zero, so every score starts at 0.
+
+    The heads of an ensemble start apart instead, from N(0, 1 / (D + 1)) as in Stiennon et al. (2020).
+    """
+    network = load(AutoModelForSequenceClassification, model, dtype=dtype, num_labels=num_members)
+    network.config.pad_token_id = pad_id
+    if num_members > 1:
+        network.config.ensemble_size = num_members  # tells an ensemble from a classifier of so many labels
     reward_model = checked_reward_model(network, str(model))
-    reward_model.network.config.pad_token_id = pad_id
-    nn.init.zeros_(score_head(reward_model.network).weight)
+    weight = score_head(network).weight
+    if num_members == 1:
+        nn.init.zeros_(weight)
+    else:
+        generator = torch.Generator().manual_seed(seed)
+        weight.data.copy_(torch.randn(weight.shape, generator=generator) / (weight.shape[1] + 1) ** 0.5)
     return reward_model
 
 
@@ -141,16 +176,18 @@ def load(auto_class: Any, model: str | os.PathLike[str], *, dtype: str, **settin
 
 
 def checked_reward_model(network: PreTrainedModel, model: str) -> RewardModel:
-    """Raise `ModelInvalid` unless the network has our reward head: linear, one output, no bias."""
+    """Raise `ModelInvalid` unless the network has our reward head: linear, one output a member, no bias."""
     score = getattr(network, "score", None)
-    if not isinstance(score, nn.Linear) or score.out_features != 1 or score.bias is not None:
-        raise ModelInvalid(model, "a reward model needs a linear head `score` with one output and no bias.")
+    num_members = getattr(network.config, "ensemble_size", 1)
+    if not isinstance(score, nn.Linear) or score.out_features != num_members or score.bias is not None:
+        wanted = "one output" if num_members == 1 else f"ensemble_size = {num_members} outputs"
+        raise ModelInvalid(model, f"a reward model needs a linear head `score` with {wanted} and no bias.")
     score.float()  # a score is the difference of large numbers: its head and its loss stay in fp32
     return RewardModel(network)
 
 
 def score_head(network: PreTrainedModel) -> nn.Linear:
-    """The scalar head of a network that `checked_reward_model` has seen."""
+    """The head of a network that `checked_reward_model` has seen, an output for each member."""
     return cast(nn.Linear, network.score)
 
 

@@ -23,9 +23,10 @@ from training.algorithms.advantages import (
 )
 from training.algorithms.config import PPOConfig, require
 from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
+from training.algorithms.ensembles import variance_over_members
 from training.algorithms.examples import read_prompts
 from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
-from training.algorithms.models import load_language_model, load_reward_model
+from training.algorithms.models import RewardModel, load_critic, load_language_model, load_reward_model
 from training.algorithms.optimiser import scheduled_rate
 from training.algorithms.ppo_guards import new_signs
 from training.algorithms.ppo_update import Targets, Update
@@ -56,11 +57,12 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
         policy=load_language_model(start, dtype=config.dtype),
         reference=load_language_model(start, dtype=config.dtype),
         reward=load_reward_model(judge, dtype=config.dtype),
-        critic=load_reward_model(judge, dtype=config.dtype),
+        critic=load_critic(judge, dtype=config.dtype),
         stop_id=tokeniser.stop_id,
         pad_id=tokeniser.pad_id,
     )
     check_context(networks.policy.network, config)
+    check_ensemble(networks.reward, config)
     prompts = [tokeniser.prompt(prompt) for prompt in data.train]
     held_out = [tokeniser.prompt(prompt) for prompt in data.held_out[: config.eval_examples]]
     report_truncation(session, tokeniser)
@@ -177,6 +179,7 @@ def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
     explained = explained_variance(values_CL=rollout.values_CL, returns_CL=targets.returns_CL, mask_CL=mask_CL)
     return {
         "score": rollout.scores_C.mean().item(),
+        **ensemble_monitors(rollout),
         "kl": (kl_k1(**log_ratios) * mask_CL).sum(-1).mean().item(),  # nats per completion
         "kl_k3": (kl_k3(**log_ratios) * mask_CL).sum(-1).mean().item(),
         "entropy": masked_mean(rollout.entropies_CL, mask_CL).item(),  # nats per token
@@ -186,13 +189,34 @@ def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
     }
 
 
+def ensemble_monitors(rollout: Rollout) -> dict[str, float]:
+    """What an ensemble's members say together, and how far they disagree; nothing for a plain reward model."""
+    members_CE = rollout.member_scores_CE
+    if members_CE.shape[-1] == 1:
+        return {}
+    return {
+        "mean_score": members_CE.mean().item(),
+        "score_variance": variance_over_members(members_CE).mean().item(),
+    }
+
+
+def check_ensemble(reward: RewardModel, config: PPOConfig) -> None:
+    """Raise `InvalidConfiguration` if disagreement shall be penalised and nobody is there to disagree."""
+    for name in ("variance_penalty", "worst_case"):
+        advice = "Train one with ensemble_size above 1, or leave it out."
+        require(
+            reward.num_members > 1 or not getattr(config, name),
+            f"{name} is for ensembles, and this reward model has a single head. {advice}",
+        )
+
+
 def evaluate_ppo(networks: Networks, prompts: Sequence[Prompt], config: PPOConfig) -> dict[str, float]:
     """Score, KL and the like of completions sampled for held-out prompts; training's random state is left alone."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         rollout = roll_out(networks, prompts, config)
     targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)
-    shown = ("score", "kl", "entropy", "eos_rate", "response_length")
+    shown = ("score", "mean_score", "score_variance", "kl", "entropy", "eos_rate", "response_length")
     return {f"held_out_{name}": value for name, value in monitors(rollout, targets).items() if name in shown}
 
 

@@ -15,12 +15,13 @@ from training.algorithms.batches import (
     TreeBatch,
     completion_hidden,
     completion_logps,
-    completion_scores,
+    completion_member_scores,
     completion_values,
     lay_out,
     micro_batches,
 )
 from training.algorithms.config import PPOConfig
+from training.algorithms.ensembles import conservative_scores
 from training.algorithms.logps import token_entropy, token_logps
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.sampling import sample_completions
@@ -49,7 +50,8 @@ class Rollout:
     reference_logps_CL: Tensor  # nats
     entropies_CL: Tensor  # of the policy's next-token distributions, nats
     values_CL: Tensor  # the critic's V before each token
-    scores_C: Tensor  # the reward model's, raw
+    scores_C: Tensor  # the reward model's, raw; of an ensemble what `conservative_scores` makes of its members'
+    member_scores_CE: Tensor  # of each member of the reward model
     is_stopped_C: Tensor  # whether the completion ended with the stop token, bool
     sampler_logps_CL: Tensor | None = None  # of another engine that sampled, nats; None: the trainer's own policy did
 
@@ -60,14 +62,14 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
     trees = sample_trees(networks, prompts, config)
     num_columns = max(len(tree.completions[0]) for tree in trees)
     tables = {name: torch.zeros(len(trees), num_columns) for name in ("mask", "logps", "reference", "entropy", "value")}
-    scores_C = torch.zeros(len(trees))
+    member_scores_CE = torch.zeros(len(trees), networks.reward.num_members)
     for group, batch in micro_batches(
         networks.policy, trees, pad_id=networks.pad_id, max_tokens=config.micro_batch_tokens
     ):
         for name, values_N in read(networks, batch, temperature=config.temperature).items():
             table = lay_out(values_N, batch)
             tables[name][group, : table.shape[1]] = table
-        scores_C[group] = completion_scores(networks.reward, batch)
+        member_scores_CE[group] = completion_member_scores(networks.reward, batch)
     return Rollout(
         trees=trees,
         mask_CL=tables["mask"],
@@ -75,7 +77,10 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
         reference_logps_CL=tables["reference"],
         entropies_CL=tables["entropy"],
         values_CL=tables["value"],
-        scores_C=scores_C,
+        scores_C=conservative_scores(
+            member_scores_CE, variance_penalty=config.variance_penalty, is_worst_case=config.worst_case
+        ),
+        member_scores_CE=member_scores_CE,
         is_stopped_C=torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]),
     )
 
