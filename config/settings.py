@@ -167,6 +167,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=1),
         "options": {"expires": 5},
     },
+    "advance-scheduled-training": {
+        "task": "pipeline.tasks.advance_firings",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 20},
+    },
     "watch-quality": {
         "task": "annotation.tasks.watch_quality",
         "schedule": timedelta(minutes=5),
@@ -213,6 +218,9 @@ SPECTACULAR_SETTINGS = {
         "CampaignStatus": "annotation.models.Campaign.Status",
         "PipelineStatus": "pipeline.models.PipelineRun.Status",
         "StepStatus": "pipeline.models.PipelineStep.Status",
+        "ScheduleTrigger": "pipeline.models.TrainingSchedule.Trigger",
+        "FiringStatus": "pipeline.models.ScheduleFiring.Status",
+        "FiringTrigger": "pipeline.models.ScheduleFiring.Trigger",
         "AnnotatorKind": "annotation.models.Annotator.Kind",
         "JudgingRunKind": "annotation.models.JudgingRun.Kind",
         "DatasetKind": "annotation.models.Dataset.Kind",

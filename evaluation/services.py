@@ -85,6 +85,19 @@ def start_evaluation(
     return run
 
 
+def check_comparing_judge(judge: Annotator, *, uses_managed_server: bool = False) -> None:
+    """Raises `EvaluationRefused` unless the judge, by its newest version, can compare two replies by itself."""
+    _check_is_judge(judge)
+    version, _ = _version_and_conflict(judge, None, "")
+    if uses_managed_server:
+        _check_server(version)
+
+
+def _check_is_judge(judge: Annotator) -> None:
+    if judge.kind != Annotator.Kind.JUDGE:
+        raise EvaluationRefused(f"{judge} is not a judge; comparisons by people belong to a campaign.")
+
+
 def _check_win_rate(
     subjects: Sequence[LanguageModel],
     baseline: LanguageModel | None,
@@ -93,8 +106,7 @@ def _check_win_rate(
 ) -> None:
     if baseline is None or sampling_run is None or judge is None:
         raise EvaluationRefused("A win rate needs baseline, sampling_run (with completions of every model) and judge.")
-    if judge.kind != Annotator.Kind.JUDGE:
-        raise EvaluationRefused(f"{judge} is not a judge; comparisons by people belong to a campaign.")
+    _check_is_judge(judge)
     if sampling_run.status != SamplingRun.Status.FINISHED:
         raise EvaluationRefused(f"{sampling_run} is {sampling_run.status}; wait until it has finished.")
     sampled = list(sampling_run.arms.values_list("model_id", flat=True))

@@ -172,6 +172,15 @@ def register_model(
     )
 
 
+def rename_model(*, model: LanguageModel, name: str) -> None:
+    """Give a model another name. Raises `NameTaken`."""
+    others = LanguageModel.objects.filter(workspace=model.workspace_id, name=name).exclude(pk=model.pk)
+    if others.exists():
+        raise NameTaken(f"{model.workspace} already has a model called {name!r}; choose another name.")
+    model.name = name
+    model.save(update_fields=["name"])
+
+
 def _check_kind(kind: str, source: str) -> None:
     if kind not in LanguageModel.Kind.values:
         raise ModelRefused(f"kind must be one of {', '.join(LanguageModel.Kind.values)}, got {kind!r}.")

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin import RecordAdmin, RecordInline
-from pipeline.models import PipelineRun, PipelineStep
+from pipeline.models import PipelineRun, PipelineStep, ScheduleFiring, TrainingSchedule
 
 
 class StepInline(RecordInline):
@@ -34,4 +34,37 @@ class PipelineStepAdmin(RecordAdmin):
     list_filter = ("status", "key")
     search_fields = ("pipeline_run__name", "title", "summary")
     list_select_related = ("pipeline_run",)
+    is_deletable = False
+
+
+class FiringInline(RecordInline):
+    """Each time that a schedule came to fire."""
+
+    model = ScheduleFiring
+    fk_name = "schedule"
+    fields = ("number", "trigger", "status", "num_new_judgments", "reason", "decision", "error")
+    readonly_fields = fields
+
+
+@admin.register(TrainingSchedule)
+class TrainingScheduleAdmin(RecordAdmin):
+    """Schedules of training; when they fire is in the periodic tasks beside them."""
+
+    list_display = ("id", "name", "workspace", "is_active", "trigger", "algorithm", "current_model", "created_at")
+    list_filter = ("is_active", "trigger", "algorithm", "workspace")
+    search_fields = ("name", "current_model__name")
+    list_select_related = ("workspace", "current_model")
+    is_deletable = False
+    inlines = (FiringInline,)
+
+
+@admin.register(ScheduleFiring)
+class ScheduleFiringAdmin(RecordAdmin):
+    """Why schedules fired or did not, and what was decided."""
+
+    list_display = ("id", "schedule", "number", "trigger", "status", "num_new_judgments", "created_at", "finished_at")
+    list_filter = ("status", "trigger", "schedule")
+    search_fields = ("schedule__name", "reason", "decision", "error")
+    list_select_related = ("schedule",)
+    date_hierarchy = "created_at"
     is_deletable = False

@@ -41,11 +41,16 @@ class Context:
 
     def free_name(self, model: type[models.Model], wanted: str) -> str:
         """`wanted`, with a number behind it if the workspace has one of that name already."""
-        rows: models.QuerySet[Any] = model._default_manager.filter(workspace=self.workspace)
-        taken = set(rows.filter(name__startswith=wanted).values_list("name", flat=True))
-        names = (wanted if number == 1 else f"{wanted} ({number})" for number in range(1, len(taken) + 2))
-        return next(name for name in names if name not in taken)
+        return free_name(model, self.workspace, wanted)
 
     def named(self, what: str) -> str:
         """A name that says which pipeline made it."""
         return f"{what} · {self.run.name}"
+
+
+def free_name(model: type[models.Model], workspace: Workspace, wanted: str) -> str:
+    """`wanted`, with a number behind it if the workspace has a row of that name already."""
+    rows: models.QuerySet[Any] = model._default_manager.filter(workspace=workspace)
+    taken = set(rows.filter(name__startswith=wanted).values_list("name", flat=True))
+    names = (wanted if number == 1 else f"{wanted} ({number})" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)

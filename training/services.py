@@ -48,14 +48,11 @@ def start_training_run(
     """Queue a training run. Raises `TrainingRefused` naming what does not fit."""
     if algorithm not in Algorithm.values:
         raise TrainingRefused(f"algorithm must be one of {', '.join(Algorithm.values)}, got {algorithm!r}.")
-    try:
-        complete = config_fields(parse_config(algorithm, config))
-    except InvalidConfiguration as error:
-        raise TrainingRefused(str(error)) from error
+    complete = complete_config(algorithm, config)
     if not 0 <= seed <= MAX_SEED:
         raise TrainingRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     _check_data(algorithm, dataset, prompt_set)
-    _check_models(algorithm, init_model, reward_model)
+    check_models(algorithm, init_model, reward_model)
     parts = (dataset, prompt_set, init_model, reward_model)
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise TrainingRefused("The dataset, the prompt set and the models must belong to the run's workspace.")
@@ -97,6 +94,14 @@ def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
     return model
 
 
+def complete_config(algorithm: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Every field of the configuration. Raises `TrainingRefused` naming one that is unknown or wrong."""
+    try:
+        return config_fields(parse_config(algorithm, config))
+    except InvalidConfiguration as error:
+        raise TrainingRefused(str(error)) from error
+
+
 def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet | None) -> None:
     if algorithm == Algorithm.PPO:
         if prompt_set is None or dataset is not None:
@@ -111,7 +116,10 @@ def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet |
         raise TrainingRefused(f"{dataset} is {dataset.status}; only a finished dataset can be trained on.")
 
 
-def _check_models(algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None) -> None:
+def check_models(
+    algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None = None
+) -> None:
+    """Raises `TrainingRefused` unless training by this algorithm can start from the models."""
     if init_model is None and algorithm != Algorithm.SFT:
         raise TrainingRefused(f"{algorithm} starts from a model: give init_model.")
     if init_model is not None and init_model.source in {LanguageModel.Source.SERVED, LanguageModel.Source.NAMED}:

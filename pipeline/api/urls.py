@@ -1,12 +1,28 @@
 """REST addresses of this app."""
 
+from typing import Any
+
 from django.urls import path
 
-from accounts.api.viewsets import CANCEL, MANY, ONE
+from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from pipeline.api.schedule_views import FiringViewSet, ScheduleViewSet
 from pipeline.api.views import PipelineViewSet
+
+CHANGEABLE: dict[str, Any] = {**ONE, "put": "update"}
 
 urlpatterns = [
     path("pipelines", PipelineViewSet.as_view(MANY), name="api-pipelines"),
     path("pipelines/<int:pk>", PipelineViewSet.as_view(ONE), name="api-pipeline"),
     path("pipelines/<int:pk>/cancel", PipelineViewSet.as_view(CANCEL), name="api-cancel-pipeline"),
+    path("training-schedules", ScheduleViewSet.as_view(MANY), name="api-schedules"),
+    path("training-schedules/<int:pk>", ScheduleViewSet.as_view(CHANGEABLE), name="api-schedule"),
+    path("training-schedules/<int:pk>/pause", ScheduleViewSet.as_view({"post": "pause"}), name="api-pause-schedule"),
+    path("training-schedules/<int:pk>/resume", ScheduleViewSet.as_view({"post": "resume"}), name="api-resume-schedule"),
+    path("training-schedules/<int:pk>/run", ScheduleViewSet.as_view({"post": "run"}), name="api-run-schedule"),
+    path(
+        "training-schedules/<int:pk>/dry-run", ScheduleViewSet.as_view({"get": "dry_run"}), name="api-dry-run-schedule"
+    ),
+    path("training-schedules/<int:schedule>/firings", FiringViewSet.as_view(LIST), name="api-firings"),
+    path("schedule-firings/<int:pk>", FiringViewSet.as_view(ONE), name="api-firing"),
+    path("schedule-firings/<int:pk>/cancel", FiringViewSet.as_view(CANCEL), name="api-cancel-firing"),
 ]
