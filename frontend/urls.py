@@ -56,6 +56,7 @@ urlpatterns = [
     path("datasets/<int:dataset_id>/data.parquet", datasets.dataset_parquet, name="dataset-parquet"),
     path("datasets/<int:dataset_id>/data.jsonl", datasets.dataset_jsonl, name="dataset-jsonl"),
     path("training/", training.training_runs, name="training-runs"),
+    path("training/schedules/", include("frontend.schedule_urls")),
     path("training/<int:run_id>/", training.training_run, name="training-run"),
     path("training/<int:run_id>/state/", training.training_state, name="training-state"),
     path("training/<int:run_id>/metrics/", training.training_metrics, name="training-metrics"),

@@ -188,3 +188,20 @@ class ScheduleFiring(models.Model):
     @property
     def has_ended(self) -> bool:
         return self.status != self.Status.RUNNING
+
+    @property
+    def margin(self) -> float | None:
+        """The win rate above one half."""
+        return _above_half(self.win_rate)
+
+    @property
+    def margin_low(self) -> float | None:
+        return _above_half(self.low)
+
+    @property
+    def margin_high(self) -> float | None:
+        return _above_half(self.high)
+
+
+def _above_half(share: float | None) -> float | None:
+    return None if share is None else share - 0.5
