@@ -39,6 +39,7 @@ def everything(factory: Factory) -> None:
     factory.evaluation()
     factory.llm_evaluation()
     factory.pipeline()
+    factory.firing()
     factory.marked_run()
     factory.sampling_failure()
     factory.guard_run()

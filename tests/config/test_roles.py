@@ -20,6 +20,7 @@ from rest_framework.test import APIClient
 
 from annotation import adjudication, quality_pauses
 from annotation.question import pairwise
+from pipeline.schedules import services as schedules
 from tests.factory import PASSWORD, Factory
 
 PAIR = '{"prompt": "Hello?", "chosen": "Hello!", "rejected": "No."}\n'
@@ -64,6 +65,26 @@ class World:
         campaign = self.make.campaign(status="draft")
         self.make.comparison(campaign)
         return campaign
+
+    @cached_property
+    def paused_schedule(self) -> Any:
+        schedule = self.make.schedule()
+        schedules.pause(schedule=schedule)
+        return schedule
+
+    @cached_property
+    def schedule_body(self) -> dict[str, Any]:
+        plan = self.make.plan()
+        return {
+            "trigger": plan.trigger,
+            "cron": plan.cron,
+            "campaigns": [campaign.pk for campaign in plan.campaigns],
+            "algorithm": plan.algorithm,
+            "current_model": plan.current_model.pk,
+            "prompt_set": plan.prompt_set.pk,
+            "judge": plan.judge.pk,
+            "min_prompts": plan.min_prompts,
+        }
 
     @cached_property
     def queued(self) -> Any:
@@ -470,6 +491,23 @@ CASES = [
     Case("post", "api-pipelines", MANAGED, body=lambda w: w.body()),
     Case("get", "api-pipeline", READ, path=of("pipeline")),
     Case("post", "api-cancel-pipeline", MANAGED_THERE, path=of("pipeline")),
+    Case("get", "api-schedules", LISTED),
+    Case("post", "api-schedules", "201 201 400 404 401", body=lambda w: w.body(**w.schedule_body)),
+    Case("get", "api-schedule", READ, path=of("schedule")),
+    Case(
+        "put",
+        "api-schedule",
+        ENGINEERED_THERE,
+        path=of("schedule"),
+        body=lambda w: {"name": w.name, **w.schedule_body},
+    ),
+    Case("post", "api-pause-schedule", ENGINEERED_THERE, path=of("schedule")),
+    Case("post", "api-resume-schedule", ENGINEERED_THERE, path=of("paused_schedule")),
+    Case("post", "api-run-schedule", "201 201 404 404 401", path=of("schedule")),
+    Case("get", "api-dry-run-schedule", READ, path=of("schedule")),
+    Case("get", "api-firings", READ, path=of("schedule", "schedule")),
+    Case("get", "api-firing", READ, path=of("firing")),
+    Case("post", "api-cancel-firing", ENGINEERED_THERE, path=lambda w: {"pk": w.make.firing(status="running").pk}),
 ]
 
 # What makes a row in each list that Bob and Charlie must not see. Tokens and workspaces have tests of their own.
@@ -485,6 +523,7 @@ LISTS = {
     "api-training-runs": "training_run",
     "api-evaluations": "evaluation",
     "api-pipelines": "pipeline",
+    "api-schedules": "schedule",
 }
 
 

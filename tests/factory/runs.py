@@ -13,7 +13,9 @@ from annotation.models import Dataset, JudgeCall
 from core.models import Device, DeviceWait, Job
 from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair, PairCall
 from generation.models import Completion, LanguageModel
-from pipeline.models import PipelineRun, PipelineStep
+from pipeline.models import PipelineRun, PipelineStep, ScheduleFiring, TrainingSchedule
+from pipeline.schedules import plan, services
+from pipeline.schedules.plan import Plan
 from tests.factory.annotation import Annotation
 from tests.factory.columns import STARTED_AT, job_columns
 from training.models import Checkpoint, Metric, SampleText, TrainingRun
@@ -146,6 +148,55 @@ class Runs(Annotation):
                 summary=f"{key} done",
             )
         return run
+
+    def plan(self, *, workspace: Workspace | None = None, **settings: Any) -> Plan:
+        """Every night at two, DPO on one campaign, compared on at least two of about eleven held-out prompts."""
+        workspace = workspace or self.workspace()
+        makers = {
+            "campaigns": lambda: [self.campaign(workspace=workspace)],
+            "current_model": lambda: self.model(workspace=workspace),
+            "prompt_set": lambda: self.prompt_set(num_prompts=12, held_out_fraction=0.9, workspace=workspace),
+            "judge": lambda: self.judge(workspace=workspace),
+        }
+        made = {name: make() for name, make in makers.items() if name not in settings}
+        timing = {"trigger": "time", "cron": "0 2 * * *"}
+        return Plan(**{**timing, "min_prompts": 2, **made, **settings})
+
+    def schedule(
+        self, name: str | None = None, *, workspace: Workspace | None = None, **settings: Any
+    ) -> TrainingSchedule:
+        """A schedule by the plan above."""
+        workspace = workspace or self.workspace()
+        made = self.plan(workspace=workspace, **settings)
+        return services.create_schedule(workspace=workspace, name=name or self._name("schedule"), plan=made)
+
+    def firing(
+        self, schedule: TrainingSchedule | None = None, *, status: str = "kept", **fields: Any
+    ) -> ScheduleFiring:
+        """A firing that came to a decision on the figures of `evaluation`, unless given another status."""
+        schedule = schedule or self.schedule()
+        evaluation = self.evaluation(workspace=schedule.workspace)
+        figures = {
+            "win_rate": 0.62,
+            "low": 0.55,
+            "high": 0.69,
+            "num_prompts": 20,
+            "decision": "Better, but not enough.",
+        }
+        made = {"candidate": evaluation.subjects.get(), "evaluation_run": evaluation, "step": "evaluate", **figures}
+        has_figures = status in {"kept", "promoted"}
+        columns = {
+            "trigger": "time",
+            "reason": "Its time came.",
+            "num_new_judgments": 4,
+            "plan": plan.copy_of(schedule),
+            "baseline": schedule.current_model,
+            **(made if has_figures else {}),
+            **fields,
+        }
+        return ScheduleFiring.objects.create(
+            schedule=schedule, number=schedule.firings.count() + 1, status=status, **columns
+        )
 
     def _training_inputs(self, algorithm: str, workspace: Workspace) -> dict[str, Any]:
         if algorithm == TrainingRun.Algorithm.SFT:
