@@ -116,9 +116,7 @@ def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet |
         raise TrainingRefused(f"{dataset} is {dataset.status}; only a finished dataset can be trained on.")
 
 
-def check_models(
-    algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None = None
-) -> None:
+def check_models(algorithm: str, init_model: LanguageModel | None, reward_model: LanguageModel | None = None) -> None:
     """Raises `TrainingRefused` unless training by this algorithm can start from the models."""
     if init_model is None and algorithm != Algorithm.SFT:
         raise TrainingRefused(f"{algorithm} starts from a model: give init_model.")

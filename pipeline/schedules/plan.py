@@ -14,6 +14,7 @@ from evaluation import services as evaluation
 from generation.engines.base import SamplingParameters
 from generation.engines.errors import EngineError
 from generation.models import LanguageModel, PromptSet, SamplingRun
+from generation.splits import split_of
 from pipeline.models import TrainingSchedule
 from pipeline.schedules import timing
 from training import services as training
@@ -166,9 +167,9 @@ def _check_prompts(plan: Plan) -> None:
 
 def num_prompts(plan: Plan) -> int:
     """How many held-out prompts both models answer."""
+    fingerprints = plan.prompt_set.prompts.order_by("pk").values_list("fingerprint", flat=True)
     fraction = plan.prompt_set.held_out_fraction
-    there = plan.prompt_set.prompts.in_split(SamplingRun.Split.HELD_OUT, held_out_fraction=fraction)
-    num_there = sum(1 for _ in there)
+    num_there = sum(split_of(fingerprint, fraction) == SamplingRun.Split.HELD_OUT for fingerprint in fingerprints)
     return num_there if plan.max_prompts is None else min(num_there, plan.max_prompts)
 
 

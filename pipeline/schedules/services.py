@@ -32,9 +32,10 @@ def change_schedule(*, schedule: TrainingSchedule, name: str, plan: Plan) -> Tra
     check(schedule.workspace, plan)
     with transaction.atomic():
         locked = _locked(schedule)
-        for column, value in {"name": name, **plan.columns()}.items():
+        columns = {"name": name, **plan.columns()}
+        for column, value in columns.items():
             setattr(locked, column, value)
-        locked.save()
+        locked.save(update_fields=list(columns))
         locked.campaigns.set(plan.campaigns)
         timing.set_times(locked, cron=plan.cron, timezone=plan.timezone)
     return locked
