@@ -10,7 +10,6 @@ from pipeline.models import ScheduleFiring, TrainingSchedule
 from pipeline.schedules import conditions, new_judgments, timing
 from pipeline.schedules.conditions import Answer
 from pipeline.schedules.plan import Plan, check, num_prompts, plan_of
-from pipeline.schedules.promotion import points
 from training.services import DATASET_KINDS
 
 Asked = ScheduleFiring.Trigger
@@ -68,7 +67,7 @@ def steps_in_words(plan: Plan, *, num_judgments: int, num_new: int) -> list[str]
     """A sentence for each step."""
     kind = DATASET_KINDS[plan.algorithm][0]
     campaigns = ", ".join(str(campaign) for campaign in plan.campaigns)
-    margin = f" and is at least {points(plan.min_margin)} points" if plan.min_margin else ""
+    margin = f" and the margin is at least {100 * plan.min_margin:g} points" if plan.min_margin else ""
     return [
         f"Freeze a dataset of {kind} from {num_judgments:,} judgments, {num_new:,} of them new, of {campaigns}.",
         f"Train {plan.current_model} further by {plan.algorithm.upper()} on it.",

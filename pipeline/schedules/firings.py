@@ -145,12 +145,13 @@ def _decide(firing: ScheduleFiring) -> None:
     verdict = promotion.decide(figures, min_margin=firing.plan["min_margin"], min_prompts=firing.plan["min_prompts"])
     firing.decision = verdict.words
     firing.schedule = TrainingSchedule.objects.select_for_update(of=("self",)).get(pk=firing.schedule_id)
+    status = Status.PROMOTED if verdict.is_better else Status.KEPT
     if verdict.is_better and firing.schedule.current_model_id != firing.baseline_id:
-        firing.decision += " But the current model was changed meanwhile, so that it was not compared with this one."
-    elif verdict.is_better:
+        firing.decision += " But the current model was changed meanwhile, and this one was not compared with it."
+        status = Status.KEPT
+    if status == Status.PROMOTED:
         steps.promote(firing)
-        return _end(firing, Status.PROMOTED)
-    return _end(firing, Status.KEPT)
+    _end(firing, status)
 
 
 def _end(firing: ScheduleFiring, status: Status) -> None:

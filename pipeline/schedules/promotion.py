@@ -42,7 +42,7 @@ def decide(figures: Figures, *, min_margin: float, min_prompts: int) -> Verdict:
     if figures.low <= HALF:
         return _kept(f"The candidate {found}: the interval includes zero, so that chance may explain it.")
     if figures.win_rate < HALF + min_margin - ROUNDING:
-        wanted = points(min_margin)
+        wanted = f"{100 * min_margin:g}"
         return _kept(
             f"The candidate {found}: better, but by less than the {wanted} points that this schedule asks for."
         )

@@ -10,6 +10,8 @@ import json
 from datetime import datetime
 from zoneinfo import ZoneInfo, available_timezones
 
+from celery.schedules import ParseException
+from django.core.exceptions import ValidationError
 from django.utils import timezone as clock
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
 from django_celery_beat.tzcrontab import TzAwareCrontab
@@ -45,10 +47,16 @@ def crontab_of(cron: str, timezone: str) -> TzAwareCrontab:
     """The times as Celery's beat understands them. Raises `TimingInvalid`."""
     if timezone not in available_timezones():
         raise TimingInvalid(f"{timezone!r} is no time zone; name one such as UTC or Europe/Berlin.")
+    named = fields_of(cron)
     try:
-        return TzAwareCrontab(**fields_of(cron), tz=ZoneInfo(timezone))
-    except (ValueError, KeyError, TypeError) as error:  # Celery's parser has errors of all these kinds
-        raise TimingInvalid(f"cron {cron!r} cannot be read: {error}. Days of the week are 0 (Sunday) to 6.") from error
+        CrontabSchedule(**named, timezone=ZoneInfo(timezone)).clean_fields()  # as the admin's form reads them
+        return TzAwareCrontab(**named, tz=ZoneInfo(timezone))  # as beat does
+    except ValidationError as error:
+        reason = "; ".join(error.messages)
+    except (ParseException, ValueError, KeyError, TypeError) as error:  # Celery's parser has errors of all these kinds
+        reason = str(error)
+    reason = reason.rstrip(".")
+    raise TimingInvalid(f"cron {cron!r} cannot be read: {reason}. Days of the week are 0 (Sunday) to 6.")
 
 
 def next_times(cron: str, timezone: str, *, after: datetime, count: int = 5) -> list[datetime]:

@@ -25,7 +25,7 @@ def test_it_says_what_would_be_done_on_how_many_judgments_and_does_nothing(facto
     assert [(one.num_judgments, one.num_new) for one in said.campaigns] == [(8, 8)]
     assert said.steps[0].startswith("Freeze a dataset of preferences from 8 judgments, 8 of them new, of campaign")
     assert said.steps[1] == f"Train {schedule.current_model} further by DPO on it."
-    assert "lies above zero and is at least +3.0 points, on at least 2 prompts" in said.steps[-1]
+    assert "lies above zero and the margin is at least 3 points, on at least 2 prompts" in said.steps[-1]
     assert [f"{at:%d %H:%M}" for at in said.next_times] == [f"{day} 02:00" for day in (21, 22, 23, 24, 25)]
     assert not ScheduleFiring.objects.exists()
     assert not Dataset.objects.exists()

@@ -62,6 +62,9 @@ def test_times_are_those_of_the_zone_and_keep_to_the_clock_when_it_is_put_back_o
         ("0 2 30 2 *", "UTC", "cannot be read"),  # the 30th of February
         ("a b c d e", "UTC", "cannot be read"),
         ("0 2 */0 * *", "UTC", "cannot be read"),
+        ("-1 2 * * *", "UTC", "cannot be read"),
+        ("5-1 2 * * *", "UTC", "cannot be read"),
+        ("*/61 2 * * *", "UTC", "cannot be read"),
         (f"{','.join(['0'] * 40)} 2 * * *", "UTC", "five fields"),
         ("0 2 * * *", "Mars/Olympus", "no time zone"),
         ("0 2 * * *", "", "no time zone"),
