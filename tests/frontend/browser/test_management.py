@@ -57,11 +57,15 @@ def test_closing_a_campaign_asks_first(factory: Factory, desk: Desk) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_breaks_its_own_content_policy(factory: Factory, desk: Desk, scheme: str) -> None:
     factory.judged_campaign()
+    firing = factory.firing()
     paths = [
         "/",
         f"/campaigns/{factory.judged_campaign().pk}/",
         f"/datasets/{factory.dataset().pk}/",
         f"/training/{factory.training_run().pk}/",
+        f"/training/schedules/{firing.schedule_id}/",
+        f"/training/schedules/{firing.schedule_id}/edit/",
+        f"/training/schedules/firings/{firing.pk}/",
         f"/evaluations/{factory.evaluation().pk}/",
         f"/sampling-runs/{factory.sampling_run().pk}/",
         f"/pipelines/{factory.pipeline().pk}/",
