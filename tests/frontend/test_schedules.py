@@ -18,7 +18,7 @@ def filled_in(factory: Factory, **fields: Any) -> dict[str, Any]:
     return {
         "name": "nightly",
         "trigger": "either",
-        "cron": "30 2 * * *",
+        "cron": "30 5 * * *",
         "timezone": "Europe/Berlin",
         "min_new_judgments": 500,
         "current_model": plan.current_model.pk,
@@ -53,9 +53,9 @@ def test_a_schedule_is_made_on_its_page_and_changed_there(factory: Factory, brow
     made = dana.post(f"{SCHEDULES}create/", sent)
     schedule = TrainingSchedule.objects.get()
     assert made["Location"] == f"{SCHEDULES}{schedule.pk}/"
-    assert (schedule.cron, schedule.timezone, schedule.min_margin) == ("30 2 * * *", "Europe/Berlin", 0.025)
+    assert (schedule.cron, schedule.timezone, schedule.min_margin) == ("30 5 * * *", "Europe/Berlin", 0.025)
     edit = dana.get(f"{SCHEDULES}{schedule.pk}/edit/").content.decode()
-    for shown in ('value="30 2 * * *"', 'value="2.5"', "&quot;beta&quot;: 0.2"):
+    for shown in ('value="30 5 * * *"', 'value="2.5"', "&quot;beta&quot;: 0.2"):
         assert shown in edit
     changed = dana.post(f"{SCHEDULES}{schedule.pk}/change/", {**sent, "name": "weekly", "trigger": "count"})
     assert changed.status_code == 302
@@ -85,12 +85,12 @@ def test_the_preview_shows_the_next_times_in_the_zone_and_what_speaks_against_it
 ) -> None:
     dana = browse(factory.dana(), htmx=True)
     shown = dana.post(f"{SCHEDULES}preview/", filled_in(factory)).content.decode()
-    assert shown.count("02:30") == 5
-    assert "At 02:30 AM Europe/Berlin" in shown
+    assert shown.count(", 05:30") == 5
+    assert "At 05:30 AM Europe/Berlin" in shown
     assert "Nothing speaks against it" in shown
     refused = dana.post(f"{SCHEDULES}preview/", filled_in(factory, min_prompts=999)).content.decode()
     assert "no firing could decide" in refused
-    assert refused.count("02:30") == 5
+    assert refused.count(", 05:30") == 5
     assert "cannot be read" in dana.post(f"{SCHEDULES}preview/", filled_in(factory, cron="x 2 * * *")).content.decode()
     unfinished = dana.post(f"{SCHEDULES}preview/", {"trigger": "time", "cron": "0 1 * * *"}).content.decode()
     assert "Fill in every field" in unfinished

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from annotation.models import Dataset
@@ -32,7 +33,11 @@ def killed(tmp_path: Path) -> Callable[[str, int], None]:
         process = start_process(
             [sys.executable, "-m", "tests.pipeline.schedules.killed_client", what, str(pk)],
             log_path=tmp_path / "output",
-            environment={"DATABASE_URL": test_database_url(), "DJANGO_SETTINGS_MODULE": "config.settings"},
+            environment={
+                "DATABASE_URL": test_database_url(),
+                "DJANGO_SETTINGS_MODULE": "config.settings",
+                "CONCORD_VAR_DIR": str(settings.VAR_DIR),
+            },
         )
         assert process.popen.wait(60) == -signal.SIGKILL, process.log
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -128,7 +128,9 @@ def test_other_settings_move_the_rows_and_beat_hears_of_it(factory: Factory) -> 
 
 
 def test_pausing_and_resuming_reaches_beat_and_makes_up_for_nothing(factory: Factory) -> None:
-    schedule = factory.schedule(cron="* * * * *")
+    schedule = factory.schedule()
+    PeriodicTask.objects.update(last_run_at=FRIDAY - timedelta(days=400))
+    assert ModelEntry(PeriodicTask.objects.get(), app=app).is_due().is_due
     services.pause(schedule=schedule)
     assert not DatabaseScheduler(app=app, lazy=True).enabled_models_qs().filter(name__contains="schedule-").exists()
     services.resume(schedule=schedule)
