@@ -139,7 +139,8 @@ def _within(name: str, value: int | None, least: int, most: int) -> None:
 def _check_owners(workspace: Workspace, plan: Plan) -> None:
     if not plan.campaigns:
         raise ScheduleRefused("Name at least one campaign whose judgments are learnt from.")
-    rows = (*plan.campaigns, plan.current_model, plan.prompt_set, plan.judge)
+    rows: list[Campaign | LanguageModel | PromptSet | Annotator]
+    rows = [*plan.campaigns, plan.current_model, plan.prompt_set, plan.judge]
     for row in rows:
         if row.workspace_id != workspace.pk:
             raise ScheduleRefused(f"{row} belongs to another workspace; everything must be in {workspace}.")
@@ -169,7 +170,7 @@ def num_prompts(plan: Plan) -> int:
     """How many held-out prompts both models answer."""
     fingerprints = plan.prompt_set.prompts.order_by("pk").values_list("fingerprint", flat=True)
     fraction = plan.prompt_set.held_out_fraction
-    num_there = sum(split_of(fingerprint, fraction) == SamplingRun.Split.HELD_OUT for fingerprint in fingerprints)
+    num_there = sum(split_of(fingerprint, fraction) == SamplingRun.Split.HELD_OUT.value for fingerprint in fingerprints)
     return num_there if plan.max_prompts is None else min(num_there, plan.max_prompts)
 
 

@@ -70,7 +70,9 @@ def _set_active(schedule: TrainingSchedule, *, is_active: bool) -> None:
 
 
 def _locked(schedule: TrainingSchedule) -> TrainingSchedule:
-    return TrainingSchedule.objects.select_for_update(of=("self",)).select_related("workspace").get(pk=schedule.pk)
+    rows = TrainingSchedule.objects.select_for_update(of=("self",)).select_related("workspace")
+    locked: TrainingSchedule = rows.get(pk=schedule.pk)
+    return locked
 
 
 def _check_name(workspace: Workspace, name: str, *, besides: TrainingSchedule | None) -> None:

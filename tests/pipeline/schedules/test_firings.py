@@ -249,7 +249,8 @@ def test_a_step_that_cannot_start_leaves_nothing_half_done(factory: Factory) -> 
     firing = walk.fire(walk.judged_schedule(factory))
     walk.freeze(firing)
     firing = walk.go_on(firing)
-    TrainingRun.objects.filter(pk=firing.training_run_id).update(status="finished")  # and no checkpoint
+    assert firing.training_run is not None
+    TrainingRun.objects.filter(pk=firing.training_run.pk).update(status="finished")  # and no checkpoint
     firing = walk.go_on(firing)
     assert (firing.status, firing.candidate, firing.sampling_run) == ("failed", None, None)
     assert firing.error.startswith("DoesNotExist: Checkpoint")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -89,7 +90,7 @@ def test_times_can_be_said_in_words() -> None:
     ],
 )
 def test_each_trigger_has_its_rows_and_they_name_tasks_that_exist(
-    factory: Factory, settings: dict[str, object], kinds: list[str]
+    factory: Factory, settings: dict[str, Any], kinds: list[str]
 ) -> None:
     schedule = factory.schedule(**settings)
     rows = list(PeriodicTask.objects.filter(name__startswith=f"training-schedule-{schedule.pk}-").order_by("name"))

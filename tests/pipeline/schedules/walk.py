@@ -32,7 +32,8 @@ def fire(schedule: TrainingSchedule, asked: str = "time") -> ScheduleFiring:
 def go_on(firing: ScheduleFiring) -> ScheduleFiring:
     """Advance it once and read it anew."""
     firings.advance(pk=firing.pk)
-    return ScheduleFiring.objects.select_related("schedule").get(pk=firing.pk)
+    advanced: ScheduleFiring = ScheduleFiring.objects.select_related("schedule").get(pk=firing.pk)
+    return advanced
 
 
 def freeze(firing: ScheduleFiring) -> None:
@@ -44,7 +45,7 @@ def train(firing: ScheduleFiring) -> None:
     assert firing.training_run is not None
     checkpoint = Factory().checkpoint(firing.training_run)
     write_model(checkpoint.folder)
-    TrainingRun.objects.filter(pk=firing.training_run_id).update(status=Job.Status.FINISHED)
+    TrainingRun.objects.filter(pk=firing.training_run.pk).update(status=Job.Status.FINISHED)
 
 
 def sample(firing: ScheduleFiring, *, num_right: int = 999, num_baseline_right: int = 0) -> None:
