@@ -13,10 +13,11 @@ def first_rows(path: Path, count: int) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     with path.open(encoding="utf-8") as lines:
-        return [_readable(json.loads(line)) for line in islice(lines, count)]
+        return [readable(json.loads(line)) for line in islice(lines, count)]
 
 
-def _readable(row: dict[str, Any]) -> dict[str, Any]:
+def readable(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with conversations that are stored as JSON strings as lists."""
     for name in MESSAGE_COLUMNS:
         if isinstance(row.get(name), str) and row[name].startswith("["):
             row[name] = json.loads(row[name])

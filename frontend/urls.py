@@ -71,6 +71,7 @@ urlpatterns = [
     path("models/<int:model_id>/", generation.language_model, name="language-model"),
     path("models/<int:model_id>/check/", generation.check_endpoint, name="check-endpoint"),
     path("", include("frontend.sampling_urls")),
+    path("", include("frontend.checkpoint_urls")),
     path("pipelines/", pipelines.pipelines, name="pipelines"),
     path("pipelines/<int:run_id>/", pipelines.pipeline, name="pipeline"),
     path("pipelines/<int:run_id>/cancel/", pipelines.cancel_pipeline, name="cancel-pipeline"),

@@ -8,24 +8,10 @@ import pyarrow.parquet as pq
 from django.http import FileResponse, HttpRequest, HttpResponseBase
 from django.utils.cache import get_conditional_response
 
+from annotation.dataset_paths import existing_file
 from annotation.models import Dataset
-from core.errors import ConcordError
 
 CONTENT_TYPES = {"parquet": "application/vnd.apache.parquet", "jsonl": "application/x-ndjson"}
-
-
-class DatasetNotReady(ConcordError):
-    """The dataset has no files yet, or never will."""
-
-    status = 409
-    title = "This dataset is not finished"
-
-
-class DatasetFileMissing(ConcordError):
-    """The row says that the dataset is finished, and its file is not there."""
-
-    status = 410
-    title = "The file of this dataset is gone"
 
 
 class ParquetRows(Sequence[dict[str, Any]]):
@@ -59,13 +45,13 @@ class ParquetRows(Sequence[dict[str, Any]]):
 
 def rows_of(dataset: Dataset) -> ParquetRows:
     """Raises `DatasetNotReady` or `DatasetFileMissing`."""
-    return ParquetRows(_existing(dataset, dataset.parquet_path))
+    return ParquetRows(existing_file(dataset, dataset.parquet_path))
 
 
 def download(request: HttpRequest, dataset: Dataset, file_format: str) -> HttpResponseBase:
     """The file, streamed, with its SHA-256 as ETag; 304 if the client has it. Raises like `rows_of`."""
     is_parquet = file_format == "parquet"
-    path = _existing(dataset, dataset.parquet_path if is_parquet else dataset.jsonl_path)
+    path = existing_file(dataset, dataset.parquet_path if is_parquet else dataset.jsonl_path)
     etag = f'"{dataset.sha256 if is_parquet else dataset.jsonl_sha256}"'
     response: HttpResponseBase | None = get_conditional_response(request, etag=etag)
     if response is None:
@@ -76,11 +62,3 @@ def download(request: HttpRequest, dataset: Dataset, file_format: str) -> HttpRe
     response.headers["ETag"] = etag
     response.headers["Cache-Control"] = "private, no-cache"
     return response
-
-
-def _existing(dataset: Dataset, path: Path) -> Path:
-    if dataset.status != Dataset.Status.FINISHED:
-        raise DatasetNotReady(f"{dataset} is {dataset.status}; its files exist once it is finished.")
-    if not path.is_file():
-        raise DatasetFileMissing(f"{path.name} of {dataset} is missing on this server; freeze it again.")
-    return path

@@ -13,6 +13,7 @@ from annotation.api.campaign_views import (
     JudgingRunViewSet,
     JudgmentViewSet,
 )
+from annotation.api.dataset_trace_views import DatasetTraceViewSet
 from annotation.api.dataset_views import DatasetViewSet, PairImportViewSet
 from annotation.api.decision_views import (
     AdjudicationQueueViewSet,
@@ -182,6 +183,16 @@ urlpatterns = [
     path("datasets/<int:pk>", DatasetViewSet.as_view(ONE), name="api-dataset"),
     path("datasets/<int:pk>/cancel", DatasetViewSet.as_view(CANCEL), name="api-cancel-freeze"),
     path("datasets/<int:pk>/rows", DatasetViewSet.as_view({"get": "rows"}), name="api-dataset-rows"),
+    path(
+        "datasets/<int:pk>/annotators",
+        DatasetTraceViewSet.as_view({"get": "annotators"}),
+        name="api-dataset-annotators",
+    ),
+    path(
+        "datasets/<int:pk>/judgments",
+        DatasetTraceViewSet.as_view({"get": "judgments"}),
+        name="api-dataset-judgments",
+    ),
     path("datasets/<int:pk>/download", DatasetViewSet.as_view({"get": "download"}), name="api-dataset-download"),
     path("judgment-imports", JudgmentImportViewSet.as_view({"post": "create"}), name="api-judgment-imports"),
     path(

@@ -431,6 +431,8 @@ CASES = [
     Case("post", "api-cancel-freeze", ENGINEERED_THERE, path=lambda w: {"pk": w.make.dataset(status="running").pk}),
     Case("get", "api-dataset-rows", READ, path=of("dataset")),
     Case("get", "api-dataset-download", READ, path=of("dataset")),
+    Case("get", "api-dataset-annotators", READ, path=of("dataset")),
+    Case("get", "api-dataset-judgments", READ, path=of("dataset")),
     Case(
         "post",
         "api-judgment-imports",
@@ -465,6 +467,8 @@ CASES = [
     Case("get", "api-metrics", READ, path=of("training_run", "run")),
     Case("get", "api-sample-texts", READ, path=of("training_run", "run")),
     Case("get", "api-checkpoints", READ, path=of("training_run", "run")),
+    Case("get", "api-checkpoint", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
+    Case("get", "api-checkpoint-lineage", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
     # 422: the factory's checkpoint has no folder; what matters here is who gets so far.
     Case(
         "post",

@@ -1,5 +1,7 @@
 """Training runs, metrics and checkpoints, in and out."""
 
+from typing import Any
+
 from rest_framework import serializers
 
 from accounts.api.fields import InputSerializer, ObjectField, VisibleField, WorkspaceField, name_field, seed_field
@@ -78,3 +80,27 @@ class PublishInput(InputSerializer):
     """The name of the new language model."""
 
     name = name_field()
+
+
+class LineageNodeSerializer(serializers.Serializer[Any]):
+    """One thing that a checkpoint rests on."""
+
+    key = serializers.CharField()
+    kind = serializers.CharField(
+        help_text="checkpoint, model, training run, dataset, campaign, sampling run, prompt set"
+    )
+    id = serializers.IntegerField()
+    name = serializers.CharField()
+    facts = serializers.DictField(help_text="What pins it: hashes, seeds, counts.")
+
+
+class LineageSerializer(serializers.Serializer[Any]):
+    """The graph from a checkpoint backwards."""
+
+    start = serializers.CharField(help_text="The key of the checkpoint.")
+    is_complete = serializers.BooleanField(help_text="False: what lies furthest back was left out.")
+    nodes = LineageNodeSerializer(many=True)
+    edges = serializers.ListField(
+        child=serializers.DictField(child=serializers.CharField()),
+        help_text="Each with from, to and relation: `from` rests on `to`.",
+    )

@@ -12,5 +12,7 @@ urlpatterns = [
     path("training-runs/<int:run>/metrics", MetricViewSet.as_view(LIST), name="api-metrics"),
     path("training-runs/<int:run>/sample-texts", SampleTextViewSet.as_view(LIST), name="api-sample-texts"),
     path("training-runs/<int:run>/checkpoints", CheckpointViewSet.as_view(LIST), name="api-checkpoints"),
+    path("checkpoints/<int:pk>", CheckpointViewSet.as_view(ONE), name="api-checkpoint"),
+    path("checkpoints/<int:pk>/lineage", CheckpointViewSet.as_view({"get": "lineage"}), name="api-checkpoint-lineage"),
     path("checkpoints/<int:pk>/publish", CheckpointViewSet.as_view({"post": "publish"}), name="api-publish-checkpoint"),
 ]

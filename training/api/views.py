@@ -16,6 +16,7 @@ from generation.api.serializers import ModelSerializer
 from training import services
 from training.api.serializers import (
     CheckpointSerializer,
+    LineageSerializer,
     MetricSerializer,
     PublishInput,
     SampleTextSerializer,
@@ -23,6 +24,7 @@ from training.api.serializers import (
     TrainingRunListSerializer,
     TrainingRunSerializer,
 )
+from training.lineage import lineage_of
 from training.models import Checkpoint, Metric, SampleText, TrainingRun
 
 
@@ -87,6 +89,17 @@ class CheckpointViewSet(OfRunViewSet):
     queryset = Checkpoint.objects.select_related("run__workspace").order_by("step")
     serializer_class = CheckpointSerializer
     filters = {"is_final": by_flag("is_final")}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset() if "run" in self.kwargs else ApiViewSet.get_queryset(self)
+
+    @extend_schema(responses=LineageSerializer, filters=False)
+    def lineage(self, request: Request, pk: int) -> Response:
+        """What a checkpoint rests on: runs, frozen datasets, campaigns, sampling runs and models, as a graph.
+
+        `from` rests on `to`; the rows of a dataset and their judgments are at `/datasets/{id}/judgments`.
+        """
+        return Response(lineage_of(self.get_object()).as_json())
 
     @extend_schema(request=PublishInput, responses={201: ModelSerializer})
     def publish(self, request: Request, pk: int) -> Response:
