@@ -33,6 +33,7 @@ class Environment:
     is_debug: bool
     is_https: bool  # cookies marked secure, HSTS, redirects
     job_stale_seconds: float  # a running job without a heartbeat for this long is given to another worker
+    stall_seconds: float  # a training run without a new event for longer than this, at least, is stalled
     cpu_slots: int  # jobs that may compute at once on a machine without a GPU
     allowed_private_hosts: tuple[str, ...]  # outbound requests to private addresses, opted in by host[:port]
     endpoint_api_keys: Mapping[str, str]  # host[:port] of an endpoint → name of the variable that holds its API key
@@ -58,6 +59,7 @@ def read_environment(variables: Mapping[str, str]) -> Environment:
         is_debug=_flag(variables, "DEBUG", problems),
         is_https=_flag(variables, "HTTPS", problems),
         job_stale_seconds=_positive_number(variables, "JOB_STALE_SECONDS", 30.0, problems),
+        stall_seconds=_positive_number(variables, "CONCORD_STALL_SECONDS", 900.0, problems),
         cpu_slots=_whole_number(variables, "CONCORD_CPU_SLOTS", 1, problems),
         allowed_private_hosts=_words(variables.get("ALLOWED_PRIVATE_HOSTS")),
         endpoint_api_keys=_api_keys(variables, problems),

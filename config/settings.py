@@ -189,6 +189,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 JOB_STALE_SECONDS = ENVIRONMENT.job_stale_seconds
 CPU_SLOTS = ENVIRONMENT.cpu_slots
+STALL_SECONDS = ENVIRONMENT.stall_seconds
 JOB_MAX_ATTEMPTS = 3  # a job that lost its worker this often is failed instead of tried again
 
 REST_FRAMEWORK = {
@@ -214,7 +215,8 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "JobStatus": "core.models.Job.Status",
+        "JobStatus": "core.models.Job.WITHOUT_PAUSE",
+        "PausableJobStatus": "core.models.Job.Status",
         "CampaignStatus": "annotation.models.Campaign.Status",
         "PipelineStatus": "pipeline.models.PipelineRun.Status",
         "StepStatus": "pipeline.models.PipelineStep.Status",

@@ -1,4 +1,4 @@
-"""How a job moves: queued → running → finished, failed or cancelled. Nothing else writes these columns.
+"""How a job moves: queued → running → finished, failed or cancelled. Only `core.pauses` writes these columns too.
 
 The row is the truth and the Celery message is a doorbell: ringing it twice is harmless, and a lost ring is repeated by
 the reaper. A worker owns a row while its attempt number is the row's; once the reaper has given the row away, every
@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from core import device_leases
 from core.errors import ConcordError, IllegalTransition
-from core.models import Job
+from core.models import Job, PausableJob
 from core.querysets import lost, unheard
 
 log = logging.getLogger(__name__)
@@ -40,6 +40,10 @@ class StaleAttempt(Exception):
 
 class JobCancelled(Exception):
     """Somebody asked for the job to stop, and the runner noticed."""
+
+
+class JobPaused(Exception):
+    """Somebody asked for the job to pause, and the runner has saved its state."""
 
 
 class JobFailed(ConcordError):
@@ -100,13 +104,15 @@ def renew(job: Job, *, num_done: int | None = None, num_total: int | None = None
 
 
 def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
-    """Show life and progress, outside transactions. Raises `StaleAttempt`, or `JobCancelled` if it should stop.
+    """Show life and progress, outside transactions.
 
-    Raises `JobFailed` if somebody else has the job's devices.
+    Raises `StaleAttempt`, `JobCancelled` or `JobPaused` if it should stop, `JobFailed` if others have its devices.
     """
     renew(job, num_done=num_done, num_total=num_total, log_tail=log_tail)
     if _held_by(job).filter(is_cancel_requested=True).exists():
         raise JobCancelled
+    if isinstance(job, PausableJob) and _held_by(job).filter(is_pause_requested=True).exists():
+        raise JobPaused
     if job.device_keys and device_leases.held_by(job).count() < len(job.device_keys):
         raise JobFailed(
             "The lease of its device ran out while the worker showed no life, and another job took it. Start it again.",
@@ -126,10 +132,10 @@ def fail(job: Job, *, failure_kind: str, error: str, log_tail: str = "") -> None
 
 
 def request_cancel(job: Job) -> None:
-    """Cancel a queued job at once; ask a running one to stop. Raises `IllegalTransition` once it has ended."""
+    """Cancel a waiting job at once; ask a running one to stop. Raises `IllegalTransition` once it has ended."""
     rows = type(job)._default_manager.filter(pk=job.pk)
-    queued = rows.filter(status=Job.Status.QUEUED)
-    if queued.update(status=Job.Status.CANCELLED, is_cancel_requested=True, finished_at=timezone.now()):
+    waiting = rows.filter(status__in=(Job.Status.QUEUED, Job.Status.PAUSED))
+    if waiting.update(status=Job.Status.CANCELLED, is_cancel_requested=True, finished_at=timezone.now()):
         return
     if not rows.filter(status=Job.Status.RUNNING).update(is_cancel_requested=True):
         raise IllegalTransition(f"{job._meta.verbose_name} {job.pk} has already ended and cannot be cancelled.")
@@ -160,6 +166,8 @@ def perform(model: type[J], pk: int, runner: Callable[[J], None]) -> None:
         log.warning("%s", error)
     except JobCancelled:
         _end(job, status=Job.Status.CANCELLED)
+    except JobPaused:
+        _pause(job)
     except (SystemExit, KeyboardInterrupt):  # the worker is being shut down
         _hand_back(job)
         raise
@@ -232,6 +240,8 @@ def _give_away(job: Job, *, now: datetime) -> int:
     rows = _held_by(job).filter(heartbeat_at=job.heartbeat_at)
     if job.is_cancel_requested:
         return rows.update(status=Job.Status.CANCELLED, finished_at=now)
+    if isinstance(job, PausableJob) and job.is_pause_requested:
+        return _held_by(job).update(status=Job.Status.PAUSED, is_pause_requested=False)
     if job.num_lost + 1 >= settings.JOB_MAX_ATTEMPTS:
         error = f"{job.num_lost + 1} workers stopped without a word ({job.claimed_by} was the last)."
         return rows.update(status=Job.Status.FAILED, failure_kind="worker-lost", error=error, finished_at=now)
@@ -255,3 +265,11 @@ def _end(job: Job, *, status: Job.Status, **changes: object) -> None:
     if not ended:
         raise StaleAttempt(f"{job._meta.label} {job.pk}: attempt {job.attempt} may not end it")
     job.status = status
+
+
+def _pause(job: Job) -> None:
+    now = timezone.now()
+    changes = {"status": Job.Status.PAUSED, "heartbeat_at": now}
+    if not isinstance(job, PausableJob) or not _held_by(job).update(**changes, is_pause_requested=False):
+        raise StaleAttempt(f"{job._meta.label} {job.pk}: attempt {job.attempt} may not pause it")
+    job.status = Job.Status.PAUSED

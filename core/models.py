@@ -17,10 +17,12 @@ class Job(models.Model):
         FINISHED = "finished", "Finished"  # did all that it was asked to do
         FAILED = "failed", "Failed"  # failure_kind and error say why
         CANCELLED = "cancelled", "Cancelled"  # stopped because somebody asked
+        PAUSED = "paused", "Paused"  # its state is saved, its devices are free; only kinds of `PausableJob`
 
-    UNENDED = (Status.QUEUED, Status.RUNNING)
+    UNENDED = (Status.QUEUED, Status.RUNNING, Status.PAUSED)
+    WITHOUT_PAUSE = tuple(choice for choice in Status.choices if choice[0] != "paused")
 
-    status = models.CharField(max_length=12, choices=Status.choices, default=Status.QUEUED, db_index=True)
+    status = models.CharField(max_length=12, choices=WITHOUT_PAUSE, default=Status.QUEUED, db_index=True)
     claimed_by = models.CharField(max_length=120, blank=True)  # host:pid of the worker
     attempt = models.PositiveIntegerField(default=0)  # the fencing token: writes of an older attempt are refused
     num_lost = models.PositiveIntegerField(default=0)  # attempts whose worker stopped without a word
@@ -70,6 +72,16 @@ class Job(models.Model):
         if self.started_at is None or end is None:
             return None
         return max(0.0, (end - self.started_at).total_seconds())
+
+
+class PausableJob(Job):
+    """A job that can save its state after its current step and go on from there another day. See `core.pauses`."""
+
+    status = models.CharField(max_length=12, choices=Job.Status.choices, default=Job.Status.QUEUED, db_index=True)
+    is_pause_requested = models.BooleanField(default=False)
+
+    class Meta:
+        abstract = True
 
 
 class Device(models.Model):

@@ -9,12 +9,12 @@ from django.db.models import Q
 
 from accounts.models import Workspace
 from annotation.models import Dataset
-from core.models import Job
+from core.models import PausableJob
 from generation.models import LanguageModel, PromptSet
 from training.querysets import OfRunQuerySet, TrainingRunQuerySet
 
 
-class TrainingRun(Job):
+class TrainingRun(PausableJob):
     """One training process, from an immutable specification to checkpoints."""
 
     class Algorithm(models.TextChoices):

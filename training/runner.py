@@ -23,25 +23,26 @@ from django.conf import settings
 
 from core import devices
 from core.devices import Grant
-from core.jobs import JobCancelled, JobFailed, StaleAttempt
-from training import recording, run_directory
+from core.jobs import JobCancelled, JobFailed, JobPaused, StaleAttempt
+from training import endings, recording, run_directory
+from training.algorithms.checkpoints import newest_step
 from training.algorithms.failures import is_disk_full
 from training.algorithms.run import SUPERVISOR_PID
 from training.algorithms.spec import REFERENCE_CACHE
+from training.algorithms.token_limit import halve_token_limit
+from training.endings import Ending, Retries
 from training.event_tail import EventTail
 from training.models import TrainingRun
+from training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 MODULE = "training.algorithms.run"
 POLL_SECONDS = 0.5
-MAX_RESTARTS = 2  # of a process that something killed
 GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
 SHUTDOWN_SECONDS = 10.0  # the same when the worker itself has to go
 ORPHAN_SECONDS = 20.0  # how long a predecessor that lost its worker may take to save and go, before it is killed
 LOCK_SECONDS = 60.0  # how long anything else may keep the run directory
-STOPPED_BY_SIGTERM = 143
 LOG_CHARACTERS = 16_000
-FULL_DISK_BYTES = 2**20  # with less free space than this, a process may be unable to write down why it failed
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
 PASSED_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "MALLOC_", "TORCH_", "COVERAGE_", "COV_", "PYTHON")
 
@@ -66,27 +67,46 @@ def _train(run: TrainingRun) -> None:
         (run.folder / "process.log").open("ab") as log,
         devices.granted(run) as grant,
     ):
-        (run.folder / "failure.json").unlink(missing_ok=True)
-        tail = EventTail(run.folder / "events.jsonl")
-        for _ in range(1 + MAX_RESTARTS):
-            exit_code = _run_once(run, tail, grant, lock, log)
-            if exit_code >= 0 or (run.folder / "failure.json").exists():
-                break  # it ended by itself; a process that was killed resumes from its newest checkpoint
-    if exit_code != 0:
-        raise _failure(run, exit_code)
+        tail, retries = EventTail(run.folder / "events.jsonl"), Retries()
+        ending = _run_once(run, tail, grant, lock, log)
+        while not ending.is_success:
+            if not retries.allow(ending):
+                raise JobFailed(ending.error, failure_kind=ending.kind)
+            _prepare_retry(run, ending, log)
+            ending = _run_once(run, tail, grant, lock, log)
 
 
-def _run_once(run: TrainingRun, tail: EventTail, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> int:
-    """One process from start to end; returns its exit code, negative for the signal that killed it."""
+def _run_once(run: TrainingRun, tail: EventTail, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> Ending:
+    """One process from start to end."""
+    (run.folder / "failure.json").unlink(missing_ok=True)
+    num_kills = endings.num_memory_kills()
     process = _start(run.folder, grant, lock, log)
     try:
-        return _follow(run, process, tail)
+        exit_code, silence = _follow(run, process, tail)
     except StaleAttempt:
         _kill(process)
         raise
     except BaseException:  # this worker stops or stumbles: let the process save what it has
         _stop(process)
         raise
+    return Ending(
+        exit_code=exit_code,
+        written=_written_reason(run.folder / "failure.json"),
+        silence=silence,
+        has_memory_run_out=endings.num_memory_kills() > num_kills,
+        free_bytes=shutil.disk_usage(run.folder).free,
+        newest_step=newest_step(run.folder / "checkpoints"),
+    )
+
+
+def _prepare_retry(run: TrainingRun, ending: Ending, log: IO[bytes]) -> None:
+    """Say that the run goes on from its newest checkpoint, with smaller forward passes if the memory ran out."""
+    words = f"{ending.kind} ({ending.cause}): going on from the newest checkpoint."
+    if ending.kind == "host_out_of_memory":
+        limit = halve_token_limit(run.folder, configured=int(run.config["micro_batch_tokens"]))
+        words += f" Forward passes are cut to {limit} tokens; the loss does not change by it."
+    log.write(f"{words}\n".encode())
+    log.flush()
 
 
 def _start(folder: Path, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
@@ -112,27 +132,41 @@ def _environment() -> dict[str, str]:
     return {**passed, SUPERVISOR_PID: str(os.getpid()), REFERENCE_CACHE: cache}
 
 
-def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> int:
-    """Record events until the process ends; pass a cancellation on as SIGTERM."""
+def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> tuple[int, float | None]:
+    """Record events until the process ends; pass a wish to stop on as SIGTERM, and end one that has stalled.
+
+    Returns its exit code, and the seconds of silence after which it was ended, None if it was not.
+    """
     deadline: float | None = None
+    silence: float | None = None
+    watchdog = Watchdog(floor_seconds=settings.STALL_SECONDS)
     while True:
         exit_code = process.poll()  # before reading, so that the last events are not missed
         try:
-            events = tail.read()
+            if events := tail.read():
+                watchdog.heard()
             recording.record(run, events, log_tail=_log_tail(run.folder, tail.messages))
-        except JobCancelled:
-            if exit_code is not None:
+        except (JobCancelled, JobPaused) as wish:
+            if exit_code is not None and (isinstance(wish, JobCancelled) or _is_stopped(exit_code)):
                 raise
             deadline = deadline or _ask_to_stop(process)
         if exit_code is not None:
-            return exit_code
+            return exit_code, silence
+        if deadline is None and watchdog.is_stalled:
+            silence, deadline = watchdog.silence, _ask_to_stop(process)
         if deadline is not None and time.monotonic() > deadline:
             _kill(process)
         time.sleep(POLL_SECONDS)
 
 
+def _is_stopped(exit_code: int) -> bool:
+    """Whether the process ended because it was asked to, or would not and was killed; not by itself."""
+    return exit_code < 0 or exit_code == endings.STOPPED_BY_SIGTERM
+
+
 def _ask_to_stop(process: subprocess.Popen[bytes]) -> float:
-    os.killpg(process.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it has ended this moment
+        os.killpg(process.pid, signal.SIGTERM)
     return time.monotonic() + GRACE_SECONDS
 
 
@@ -149,23 +183,6 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-
-
-def _failure(run: TrainingRun, exit_code: int) -> Exception:
-    """The process's own account of why it ended, or what its exit code says."""
-    reason = _written_reason(run.folder / "failure.json")
-    if reason is not None:
-        return JobFailed(reason["error"], failure_kind=reason["kind"])
-    if exit_code == STOPPED_BY_SIGTERM:
-        return JobFailed(
-            "The training process was stopped from outside after saving a checkpoint; start the run again to resume.",
-            failure_kind="stopped",
-        )
-    cause = f"signal {-exit_code}" if exit_code < 0 else f"exit code {exit_code}"
-    if exit_code > 0 and shutil.disk_usage(run.folder).free < FULL_DISK_BYTES:
-        return _disk_full(run, f"the training process ended with {cause} and could not write down why")
-    hint = " The kernel does that when memory runs out." if exit_code == -signal.SIGKILL else ""
-    return JobFailed(f"The training process ended with {cause} and left no reason.{hint}", failure_kind="process-died")
 
 
 def _written_reason(path: Path) -> dict[str, str] | None:

@@ -11,6 +11,7 @@ from core.errors import ConcordError
 from generation import services as generation
 from generation.models import LanguageModel, PromptSet
 from training.algorithms.config import InvalidConfiguration, config_fields, parse_config
+from training.algorithms.retention import mark_kept
 from training.models import Checkpoint, TrainingRun
 
 Algorithm = TrainingRun.Algorithm
@@ -74,7 +75,10 @@ def start_training_run(
 
 
 def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
-    """Make a checkpoint a language model that can sample, be trained on, or score; once published, the same one."""
+    """Make a checkpoint a language model that can sample, be trained on, or score; once published, the same one.
+
+    Raises `TrainingRefused` if its run has removed it.
+    """
     with transaction.atomic():
         locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("run").get(pk=checkpoint.pk)
         if locked.language_model is not None:
@@ -89,6 +93,7 @@ def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
             location=str(locked.folder),
             parent=locked.run.init_model,
         )
+        _keep(locked)
         locked.language_model = model
         locked.save(update_fields=["language_model"])
     return model
@@ -100,6 +105,17 @@ def complete_config(algorithm: str, config: dict[str, Any]) -> dict[str, Any]:
         return config_fields(parse_config(algorithm, config))
     except InvalidConfiguration as error:
         raise TrainingRefused(str(error)) from error
+
+
+def _keep(checkpoint: Checkpoint) -> None:
+    """Mark its folder, so that the run never removes it as an older one."""
+    try:
+        mark_kept(checkpoint.folder)
+    except FileNotFoundError as error:
+        raise TrainingRefused(
+            f"The checkpoint of step {checkpoint.step} is gone: a run keeps its newest ones and the best one. Publish "
+            "one of those, or raise keep_checkpoints in the next run."
+        ) from error
 
 
 def _check_data(algorithm: str, dataset: Dataset | None, prompt_set: PromptSet | None) -> None:

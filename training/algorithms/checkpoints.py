@@ -72,10 +72,9 @@ def newest_valid(folder: Path, *, report: Callable[[str], None]) -> Checkpoint |
     return None
 
 
-def keep_newest(folder: Path, *, num_kept: int) -> None:
-    """Remove all but the newest `num_kept` checkpoints."""
-    for _, path in sorted(numbered(folder))[:-num_kept]:
-        remove(path)
+def newest_step(folder: Path) -> int:
+    """The steps of the newest checkpoint, whether or not its sums agree; 0 if there is none."""
+    return max((step for step, _ in numbered(folder)), default=0)
 
 
 def numbered(folder: Path) -> Iterator[tuple[int, Path]]:

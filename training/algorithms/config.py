@@ -81,12 +81,14 @@ class CommonConfig:
     eval_every: int = 0  # steps between evaluations on held-out rows; 0 = only at the end
     eval_examples: int = 512  # held-out rows looked at in an evaluation, at most
     checkpoint_every: int = 0  # steps between checkpoints; 0 = only at the end
+    keep_checkpoints: int = 2  # newest checkpoints that stay; published ones stay whatever their age
+    best_by: str | None = "auto"  # held-out measurement whose best checkpoint stays too; auto = score, accuracy or loss
     log_every: int = 1  # steps between step events
     num_samples: int = 4  # texts of held-out prompts shown at each evaluation (policies only)
 
     def __post_init__(self) -> None:
         positive = ("learning_rate", "max_grad_norm", "batch_size", "num_epochs", "micro_batch_tokens",
-                    "max_prompt_tokens", "max_completion_tokens", "log_every")  # fmt: skip
+                    "max_prompt_tokens", "max_completion_tokens", "log_every", "keep_checkpoints")  # fmt: skip
         for name in positive:
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")
         for name in ("warmup_steps", "weight_decay", "eval_every", "eval_examples", "checkpoint_every", "num_samples"):
@@ -95,6 +97,8 @@ class CommonConfig:
             value = getattr(self, name)
             require(value is None or value > 0, f"{name} must be positive or null, got {value}.")
         require_fraction("final_learning_rate", self.final_learning_rate)
+        is_measurement = self.best_by in (None, "auto") or str(self.best_by).startswith("held_out_")
+        require(is_measurement, f"best_by must be auto, null or a name like held_out_loss, got {self.best_by!r}.")
         require(self.dtype in DTYPES, f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
 
 

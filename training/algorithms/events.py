@@ -8,7 +8,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
+
+PROGRESS_SECONDS: Final = 10.0  # between two signs of progress
 
 
 class EventWriter:
@@ -17,6 +19,8 @@ class EventWriter:
     def __init__(self, path: Path) -> None:
         has_torn_line = path.exists() and path.read_bytes()[-1:] not in (b"", b"\n")
         self._file = path.open("a", encoding="utf-8")
+        self._measured: tuple[int, dict[str, float]] = (-1, {})
+        self._progress_at = time.monotonic()
         if has_torn_line:  # a killed process left half a line
             self._file.write("\n")
 
@@ -34,7 +38,18 @@ class EventWriter:
 
     def evaluation(self, *, step: int, num_steps: int, values: Mapping[str, float]) -> None:
         """Measurements on held-out rows after `step` steps."""
-        self._write("evaluation", step=step, num_steps=num_steps, values=finite(values))
+        self._measured = (step, finite(values))
+        self._write("evaluation", step=step, num_steps=num_steps, values=self._measured[1])
+
+    def measured_at(self, step: int) -> dict[str, float]:
+        """What the newest evaluation has measured, provided that it was after `step` steps."""
+        return self._measured[1] if self._measured[0] == step else {}
+
+    def progress(self, what: str, *, num_done: int, num_total: int) -> None:
+        """A sign that something long before the first step goes on; written every ten seconds at most."""
+        if time.monotonic() - self._progress_at >= PROGRESS_SECONDS:
+            self._progress_at = time.monotonic()
+            self._write("progress", what=what, num_done=num_done, num_total=num_total)
 
     def checkpoint(self, *, step: int, path: str, manifest_sha256: str, is_final: bool) -> None:
         """A sealed checkpoint, its path relative to the run directory."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import logging
 import os
@@ -28,6 +29,7 @@ from training.algorithms.sft import train_sft
 from training.algorithms.simpo import train_simpo
 from training.algorithms.spec import check_data, read_spec
 from training.algorithms.team import Team, joined_team
+from training.algorithms.token_limit import token_limit
 from training.algorithms.tree_support import PaddedInstead
 
 ALGORITHMS: Final[dict[str, Callable[[Session, Any], None]]] = {
@@ -70,11 +72,12 @@ def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
         if session.is_finished():
             events.log("This run is finished already.")
             return
+        limit = token_limit(directory, configured=spec.config.micro_batch_tokens)
         torch.set_num_threads(spec.num_threads)
         torch.manual_seed(spec.seed)
         with warnings.catch_warnings():
             warnings.showwarning = partial(show_warning, events)
-            ALGORITHMS[spec.algorithm](session, spec.config)
+            ALGORITHMS[spec.algorithm](session, dataclasses.replace(spec.config, micro_batch_tokens=limit))
 
 
 def events_path(directory: Path, team: Team) -> Path:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from torch import Tensor
 
@@ -15,15 +16,28 @@ from training.algorithms.team import Team
 from training.algorithms.tokenisation import TokenTree
 
 Measures = Mapping[str, Tensor]  # sums over the examples (or tokens) of a micro-batch, scalars
+Result = TypeVar("Result")
 Loss = Callable[[Sequence[int]], tuple[Tensor, Measures]]  # numbers of trees to the sum of losses and measurements
+
+
+HALVED: Final = "micro_batch_tokens"  # the number in a checkpoint's state that a resumed run goes on with
 
 
 @dataclass(kw_only=True)
 class TokenBudget:
-    """How many tokens a forward pass may compute. It bounds memory and never changes a loss."""
+    """How many tokens a forward pass may compute. It bounds memory and never changes a loss.
 
-    max_tokens: int
+    Once halved it stays so: `numbers` go into the checkpoint, and a resumed run cuts its batches as this one does.
+    """
+
+    configured: int
     report: Callable[[str], None]
+    numbers: MutableMapping[str, float] = field(default_factory=dict)
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of a forward pass."""
+        return min(self.configured, int(self.numbers.get(HALVED, self.configured)))
 
     def halve(self, longest: int, error: Exception) -> None:
         """Half of it, or `TrainingFailure` of kind out_of_memory if the longest example stood alone already."""
@@ -32,7 +46,7 @@ class TokenBudget:
             raise TrainingFailure(
                 "out_of_memory", f"Memory ran out on a single example of {longest} tokens: {error}. {advice}"
             ) from error
-        self.max_tokens = max(longest, self.max_tokens // 2)
+        self.numbers[HALVED] = max(longest, self.max_tokens // 2)
         self.report(
             f"Out of memory: forward passes are cut to {self.max_tokens} tokens. The loss does not change by it."
         )
@@ -54,17 +68,34 @@ def accumulate(
     When memory runs out the gradient is dropped, the budget is halved and the batch begun again. With several
     processes it is a failure at once: the others wait in the middle of theirs.
     """
-    while True:
-        try:
-            totals = share_of_gradient(loss, model, trees, indexes, count=count, budget=budget, team=team)
-            break
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error) or team.size > 1:
-                raise
-            optimiser.zero_grad(set_to_none=True)
-            budget.halve(max(costs(model, [trees[index] for index in indexes])), error)
+
+    def attempt() -> dict[str, float]:
+        return share_of_gradient(loss, model, trees, indexes, count=count, budget=budget, team=team)
+
+    def longest() -> int:
+        return max(costs(model, [trees[index] for index in indexes]))
+
+    totals = attempt() if team.size > 1 else within_budget(attempt, [optimiser], budget, longest)
     team.add_gradients(optimiser.parameters)
     return team.add(totals)
+
+
+def within_budget(
+    attempt: Callable[[], Result], optimisers: Sequence[AdamW], budget: TokenBudget, longest: Callable[[], int]
+) -> Result:
+    """What `attempt` returns; whenever memory runs out its gradients are dropped and the budget is halved.
+
+    `longest` counts the tokens of its longest example, below which no budget can go.
+    """
+    while True:
+        try:
+            return attempt()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            for optimiser in optimisers:
+                optimiser.zero_grad(set_to_none=True)
+            budget.halve(longest(), error)
 
 
 def share_of_gradient(

@@ -48,7 +48,7 @@ def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same
     order = batch_order(lengths, config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
-    budget = TokenBudget(max_tokens=config.micro_batch_tokens, report=session.events.log)
+    budget = TokenBudget(configured=config.micro_batch_tokens, report=session.events.log, numbers=trainables.numbers)
     done = session.resume(trainables)
     if done == 0 and config.eval_every:
         evaluate(objective, session, step=0, num_steps=num_steps)

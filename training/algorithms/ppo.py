@@ -85,13 +85,14 @@ def improve(
     evaluate: Callable[[int, int], None],
 ) -> None:
     """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
-    update = Update(networks=networks, config=config)
+    numbers = {"beta": config.beta}
+    update = Update(networks=networks, config=config, report=session.events.log, numbers=numbers)
     trainables = Trainables(
         network=networks.policy.network,
         tokenizer=tokenizer,
         optimisers={"optimizer": update.policy_optimiser, "critic_optimizer": update.critic_optimiser},
         side_networks={"critic": networks.critic.network},
-        numbers={"beta": config.beta},
+        numbers=numbers,
     )
     order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)

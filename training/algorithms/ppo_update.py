@@ -5,18 +5,29 @@ C completions of a rollout, L longest completion, N completion tokens of a micro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from training.algorithms.batches import TreeBatch, completion_logps, completion_values, micro_batches, pick_up
+from training.algorithms.batches import (
+    TreeBatch,
+    completion_logps,
+    completion_values,
+    costs,
+    micro_batches,
+    pick_up,
+)
 from training.algorithms.config import PPOConfig
 from training.algorithms.divergence import kl_k3
+from training.algorithms.gradients import TokenBudget, within_budget
 from training.algorithms.losses import ppo_policy_loss, ppo_value_loss, truncated_importance_weights
 from training.algorithms.optimiser import AdamW, adamw, clipped_step
 from training.algorithms.rollout import Networks, Rollout
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +44,15 @@ class Update:
 
     networks: Networks
     config: PPOConfig
+    report: Callable[[str], None] = log.info  # told when memory runs out
+    numbers: dict[str, float] = field(default_factory=dict)  # of the run: its smaller token budget goes in here
+    budget: TokenBudget = field(init=False)  # of the forward passes that keep what a backward pass needs
     policy_optimiser: AdamW = field(init=False)
     critic_optimiser: AdamW = field(init=False)
 
     def __post_init__(self) -> None:
+        tokens = self.config.micro_batch_tokens
+        self.budget = TokenBudget(configured=tokens, report=self.report, numbers=self.numbers)
         policy, critic, decay = self.networks.policy, self.networks.critic, self.config.weight_decay
         self.policy_optimiser = adamw(policy.network, learning_rate=self.config.learning_rate, weight_decay=decay)
         self.critic_optimiser = adamw(
@@ -60,22 +76,34 @@ class Update:
         self, rollout: Rollout, targets: Targets, rows: Sequence[int], rates: dict[str, float]
     ) -> dict[str, float]:
         """One step of the policy and one of the critic; losses are means over the minibatch's tokens."""
+        totals = within_budget(
+            lambda: self.gradients(rollout, targets, rows, trains_policy=rates["policy"] > 0),
+            [self.policy_optimiser, self.critic_optimiser],
+            self.budget,
+            lambda: max(costs(self.networks.policy, [rollout.trees[row] for row in rows])),
+        )
+        norms = {"critic_grad_norm": self.step("critic", rates["critic"])}
+        if rates["policy"] > 0:
+            norms["grad_norm"] = self.step("policy", rates["policy"])
+        return {"loss": totals["policy_loss"] + totals["value_loss"], **totals, **norms}
+
+    def gradients(
+        self, rollout: Rollout, targets: Targets, rows: Sequence[int], *, trains_policy: bool
+    ) -> dict[str, float]:
+        """Leave the gradients of a minibatch; means over its tokens of what was measured."""
         num_tokens = sum(len(rollout.trees[row].completions[0]) for row in rows)
         totals: dict[str, float] = {}
         for group, batch in micro_batches(
             self.networks.policy,
             rollout.trees,
             pad_id=self.networks.pad_id,
-            max_tokens=self.config.micro_batch_tokens,
+            max_tokens=self.budget.max_tokens,
             rows=rows,
         ):
-            measures = self.backward(rollout, targets, group, batch, num_tokens, trains_policy=rates["policy"] > 0)
+            measures = self.backward(rollout, targets, group, batch, num_tokens, trains_policy=trains_policy)
             for name, total in measures.items():
                 totals[name] = totals.get(name, 0.0) + total.item() / num_tokens
-        norms = {"critic_grad_norm": self.step("critic", rates["critic"])}
-        if rates["policy"] > 0:
-            norms["grad_norm"] = self.step("policy", rates["policy"])
-        return {"loss": totals["policy_loss"] + totals["value_loss"], **totals, **norms}
+        return totals
 
     def backward(
         self,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from safetensors import SafetensorError
@@ -29,7 +29,9 @@ def cached_reference_logps(
         try:
             return load_file(path)["logps_P2"]
         except (FileNotFoundError, SafetensorError):  # new, or of a version that wrote it otherwise
-            logps_P2 = reference_logps(model, trees, pad_id=pad_id, max_tokens=max_tokens)
+            logps_P2 = reference_logps(
+                model, trees, pad_id=pad_id, max_tokens=max_tokens, report=session.events.progress
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.partial")  # another run may be at the same
         save_file({"logps_P2": logps_P2}, partial)
@@ -38,11 +40,15 @@ def cached_reference_logps(
 
 
 @torch.no_grad()
-def reference_logps(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int) -> Tensor:
+def reference_logps(
+    model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int, report: Callable[..., None]
+) -> Tensor:
     """Summed log-probabilities of every tree's two completions, nats, shape (P, 2)."""
-    logps_P2 = torch.zeros(len(trees), 2)
+    logps_P2, num_done = torch.zeros(len(trees), 2), 0
     for group, batch in micro_batches(model, trees, pad_id=pad_id, max_tokens=max_tokens):
         logps_P2[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch).view(-1, 2)
+        num_done += len(group)
+        report("log-probabilities of the reference", num_done=num_done, num_total=len(trees))
     return logps_P2
 
 

@@ -9,21 +9,20 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-from training.algorithms.checkpoints import Checkpoint, keep_newest, newest_valid, write_checkpoint
+from training.algorithms.checkpoints import Checkpoint, newest_valid, write_checkpoint
 from training.algorithms.config import config_fields
 from training.algorithms.events import EventWriter
 from training.algorithms.optimiser import AdamW
+from training.algorithms.retention import finish_removals, retain
 from training.algorithms.spec import REFERENCE_CACHE, Spec
 from training.algorithms.team import Team
-
-NUM_KEPT_CHECKPOINTS: Final = 2
 
 
 class Stopped(Exception):
@@ -52,6 +51,8 @@ class Session:
     team: Team = field(default_factory=Team)  # the processes that work on it
     started_at: float = field(default_factory=time.monotonic)
     seconds_before: float = 0.0  # wall time of earlier processes of this run
+    freed: list[int] = field(default_factory=list)  # bytes of each checkpoint that this process has removed
+    saved_step: int | None = None  # of the newest checkpoint that this process has written or resumed from
 
     @property
     def checkpoints(self) -> Path:
@@ -76,7 +77,9 @@ class Session:
 
     def newest_checkpoint(self) -> Checkpoint | None:
         """The newest valid checkpoint; skipped ones are logged."""
-        return newest_valid(self.checkpoints, report=self.events.log)
+        with self.team.leader_first():
+            finish_removals(self.checkpoints)
+            return newest_valid(self.checkpoints, report=self.events.log)
 
     def is_finished(self) -> bool:
         """Whether an earlier process completed this run. It may have died before it said so: it is announced again."""
@@ -97,8 +100,13 @@ class Session:
             step=step,
             write=lambda folder: self._write(folder, trainables, step=step, is_final=is_final),
         )
-        keep_newest(self.checkpoints, num_kept=NUM_KEPT_CHECKPOINTS)
+        self.saved_step = step
+        config = self.spec.config
+        self.freed += retain(self.checkpoints, num_newest=config.keep_checkpoints, best_by=config.best_by)
         self._announce(checkpoint, step=step, is_final=is_final)
+        if is_final and self.freed:
+            size = sum(self.freed) / 1e6
+            self.events.log(f"{len(self.freed)} older checkpoints were removed, which freed {size:,.1f} MB.")
 
     def _announce(self, checkpoint: Checkpoint, *, step: int, is_final: bool) -> None:
         self.events.checkpoint(
@@ -122,14 +130,14 @@ class Session:
             optimiser.restore(load_file(trainer / f"{name}.safetensors"))
         trainables.numbers.update(state["numbers"])
         torch.set_rng_state(torch.frombuffer(bytearray(base64.b64decode(state["rng"])), dtype=torch.uint8))
-        self.seconds_before = state["seconds"]
+        self.seconds_before, self.saved_step = state["seconds"], checkpoint.step
         self.events.log(f"Resumed from {checkpoint.path.name}.")
         return int(state["step"])
 
     def stop_if_asked(self, trainables: Trainables, *, step: int) -> None:
         """Save and raise `Stopped` if SIGTERM has come."""
         if self.team.does_any(self.is_stop_requested()):
-            if step > 0:
+            if step > 0 and step != self.saved_step:
                 self.save(trainables, step=step)
             self.events.log(f"Stopped by request after step {step}.")
             raise Stopped
@@ -149,6 +157,7 @@ class Session:
             "is_final": is_final,
             "seconds": self.seconds,
             "numbers": trainables.numbers,
+            "held_out": self.events.measured_at(step),
             "rng": base64.b64encode(torch.get_rng_state().numpy().tobytes()).decode(),
             "algorithm": self.spec.algorithm,
             "config": config_fields(self.spec.config),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from training.algorithms.checkpoints import MANIFEST, keep_newest, newest_valid, write_checkpoint
+from training.algorithms.checkpoints import MANIFEST, newest_valid, write_checkpoint
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.spec import file_sha256
 
@@ -105,10 +105,3 @@ def test_a_damaged_checkpoint_of_the_same_step_is_replaced(tmp_path: Path) -> No
     (bad / "model.safetensors").write_bytes(b"weightz")
     good = write_checkpoint(tmp_path, step=2, write=write_two_files)
     assert newest_valid(tmp_path, report=pytest.fail) == good
-
-
-def test_only_the_newest_are_kept(tmp_path: Path) -> None:
-    for step in (1, 20, 3, 1_000_000):
-        write_checkpoint(tmp_path, step=step, write=write_two_files)
-    keep_newest(tmp_path, num_kept=2)
-    assert names(tmp_path) == ["step-000020", "step-1000000"]
