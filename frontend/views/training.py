@@ -8,12 +8,13 @@ from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
-from core import jobs
+from core import jobs, pauses
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
 from frontend.series import curves_since
 from training.models import TrainingRun
 
+Status = TrainingRun.Status
 NUM_SAMPLES = 8  # of the newest sample texts
 
 
@@ -61,6 +62,26 @@ def cancel_training(request: SignedInRequest, run_id: int) -> HttpResponse:
     return redirect("training-run", run_id)
 
 
+@require_POST
+@signed_in
+def pause_training(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """Ask the run to save and to free its device."""
+    run = _run(request, run_id)
+    access.require_engineer(request.user, run.workspace)
+    pauses.request_pause(run)
+    return redirect("training-run", run_id)
+
+
+@require_POST
+@signed_in
+def resume_training(request: SignedInRequest, run_id: int) -> HttpResponse:
+    """Let the run go on from its newest checkpoint."""
+    run = _run(request, run_id)
+    access.require_engineer(request.user, run.workspace)
+    pauses.resume(run)
+    return redirect("training-run", run_id)
+
+
 def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
     related = ("workspace", "dataset", "prompt_set", "init_model", "reward_model")
     found: TrainingRun = get_object_or_404(
@@ -69,11 +90,18 @@ def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
     return found
 
 
+def _is_stopping(run: TrainingRun) -> bool:
+    return run.is_cancel_requested or run.is_pause_requested
+
+
 def _state(request: SignedInRequest, run_id: int) -> dict[str, Any]:
     run = _run(request, run_id)
+    may_move = may_engineer(request.user, run.workspace)
     return {
         "run": run,
-        "may_cancel": not run.has_ended and may_engineer(request.user, run.workspace),
+        "may_cancel": may_move and not run.has_ended,
+        "may_pause": may_move and run.status in {Status.QUEUED, Status.RUNNING} and not _is_stopping(run),
+        "may_resume": may_move and run.status in pauses.RESUMABLE,
         "checkpoints": run.checkpoints.select_related("language_model").order_by("-step"),
         "samples": run.sample_texts.order_by("-step", "pk")[:NUM_SAMPLES],
     }

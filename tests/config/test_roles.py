@@ -464,6 +464,10 @@ CASES = [
     ),
     Case("get", "api-training-run", READ, path=of("training_run")),
     Case("post", "api-cancel-training", ENGINEERED_THERE, path=of("queued")),
+    Case("post", "api-pause-training", ENGINEERED_THERE, path=of("queued")),
+    Case(
+        "post", "api-resume-training", ENGINEERED_THERE, path=lambda w: {"pk": w.make.training_run(status="failed").pk}
+    ),
     Case("get", "api-metrics", READ, path=of("training_run", "run")),
     Case("get", "api-sample-texts", READ, path=of("training_run", "run")),
     Case("get", "api-checkpoints", READ, path=of("training_run", "run")),

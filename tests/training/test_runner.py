@@ -17,14 +17,15 @@ from django.conf import LazySettings
 from django.conf import settings as configured
 from django.db import connection
 
-from core import jobs
+from core import jobs, pauses
 from core.jobs import JobFailed, StaleAttempt
-from core.models import Job
+from core.models import Device, Job
 from generation.engine_choice import open_engine
 from generation.engines.base import SamplingParameters
 from tests.factory import Factory
 from tests.training import tiny
-from training import run_directory, runner, services
+from training import endings, run_directory, runner, services
+from training.algorithms.token_limit import token_limit
 from training.endings import RETRIES
 from training.models import Metric, TrainingRun
 
@@ -187,6 +188,20 @@ def test_a_disk_that_fills_up_is_named_and_leaves_no_half_checkpoint(
     assert list((run.folder / "checkpoints").iterdir()) == []
 
 
+def test_a_run_that_filled_the_disk_goes_on_once_there_is_room(
+    factory: Factory, small_disk: Callable[[int], Path], settings: LazySettings
+) -> None:
+    settings.RUNS_DIR = small_disk(64)
+    run = perform(tiny.sft_run(factory, max_steps=2))
+    assert run.failure_kind == "disk_full"
+    command = ["mount", "-o", "remount,size=16m", str(settings.RUNS_DIR)]
+    subprocess.run(command, check=True)
+    pauses.resume(run)
+    perform(run)
+    assert (run.status, run.attempt, run.failure_kind, run.error) == ("finished", 2, "", "")
+    assert run.checkpoints.get().is_final
+
+
 def test_a_disk_without_room_for_the_data_is_named_too(
     factory: Factory, small_disk: Callable[[int], Path], settings: LazySettings
 ) -> None:
@@ -271,6 +286,105 @@ def test_a_process_deaf_to_sigterm_is_killed_in_the_end(
         jobs.request_cancel(run)
     run.refresh_from_db()
     assert run.status == "cancelled"
+
+
+STALLS = "echo life >> lives; trap '' TERM; while true; do sleep 0.05; done"
+
+
+@pytest.fixture
+def impatient(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.STALL_SECONDS = 0.3
+    monkeypatch.setattr(runner, "GRACE_SECONDS", 0.1)
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.05)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_run_that_gets_nowhere_is_started_again_once(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer(f"test -e lives && exit 0; {STALLS}")
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.attempt) == ("finished", 1)
+    assert "stall (signal 9): going on from the newest checkpoint" in run.log_tail
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_run_that_gets_nowhere_twice_has_failed_of_it(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer(STALLS)
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind) == ("failed", "stall")
+    assert "CONCORD_STALL_SECONDS" in run.error
+    assert (run.folder / "lives").read_text() == "life\nlife\n"
+    assert list(tiny.trainers(run.folder)) == []
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_run_whose_events_keep_coming_is_no_stall(factory: Factory, trainer: Callable[[str], None]) -> None:
+    event = '{"kind": "log", "at": 0, "message": "still here"}'
+    trainer(f"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo '{event}' >> events.jsonl; sleep 0.1; done")
+    assert perform(tiny.sft_run(factory)).status == "finished"
+
+
+def test_an_error_that_nobody_foresaw_is_tried_once_more(factory: Factory, trainer: Callable[[str], None]) -> None:
+    trainer("""echo life >> lives; echo '{"kind": "unknown", "error": "KeyError: x"}' > failure.json; exit 1""")
+    run = perform(tiny.sft_run(factory))
+    assert (run.status, run.failure_kind, run.error) == ("failed", "unknown", "KeyError: x")
+    assert (run.folder / "lives").read_text() == "life\nlife\n"
+
+
+def test_a_process_that_the_kernel_ended_for_memory_gets_smaller_forward_passes(
+    factory: Factory, trainer: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    counters = tmp_path / "vmstat"
+    monkeypatch.setattr(endings, "KERNEL_COUNTERS", counters)
+    trainer(f"echo life >> lives; echo oom_kill $(wc -l < lives) > {counters}; kill -9 $$")
+    run = perform(tiny.sft_run(factory, micro_batch_tokens=1000))
+    assert (run.status, run.failure_kind) == ("failed", "host_out_of_memory")
+    assert "Forward passes are cut to 500 tokens" in run.log_tail
+    assert token_limit(run.folder, configured=1000) == 125
+
+
+# Pausing
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_paused_run_frees_its_device_and_ends_with_the_same_bits(factory: Factory) -> None:
+    settings = {"num_epochs": 1000, "max_steps": 150, "checkpoint_every": 40}
+    whole, paused = tiny.sft_run(factory, **settings), tiny.sft_run(factory, **settings)
+    assert perform(whole).status == "finished"
+    with in_background(paused):
+        tiny.wait_for(lambda: paused.metrics.filter(kind="step").exists(), paused)
+        assert Device.objects.exclude(holder_model="").exists()
+        pauses.request_pause(paused)
+    paused.refresh_from_db()
+    assert (paused.status, paused.is_pause_requested, paused.finished_at) == ("paused", False, None), tiny.log_of(
+        paused
+    )
+    assert not Device.objects.exclude(holder_model="").exists()
+    assert list(tiny.trainers(paused.folder)) == []
+    assert paused.checkpoints.exists()
+    pauses.resume(paused)
+    assert (perform(paused).status, paused.attempt) == ("finished", 2)
+    weights = [run.checkpoints.get(is_final=True).folder / "model.safetensors" for run in (whole, paused)]
+    assert weights[0].read_bytes() == weights[1].read_bytes()
+
+
+def test_a_run_that_finishes_while_it_is_asked_to_pause_is_finished(
+    factory: Factory, trainer: Callable[[str], None]
+) -> None:
+    trainer("trap 'exit 0' TERM; while true; do sleep 0.05; done")
+    run = tiny.sft_run(factory)
+    TrainingRun.objects.filter(pk=run.pk).update(is_pause_requested=True)
+    assert perform(run).status == "finished"
+
+
+def test_a_run_that_fails_while_it_is_asked_to_pause_has_failed(
+    factory: Factory, trainer: Callable[[str], None]
+) -> None:
+    trainer("""trap 'echo "{\\"kind\\": \\"disk_full\\", \\"error\\": \\"Full.\\"}" > failure.json; exit 1' TERM
+while true; do sleep 0.05; done""")
+    run = tiny.sft_run(factory)
+    TrainingRun.objects.filter(pk=run.pk).update(is_pause_requested=True)
+    perform(run)
+    assert (run.status, run.failure_kind) == ("failed", "disk_full")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -41,6 +41,7 @@ class TrainingRunListSerializer(JobSerializer):
             "init_model",
             "reward_model",
             "spec_sha256",
+            "is_pause_requested",
             *JOB_FIELDS,
         ]
 

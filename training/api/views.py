@@ -12,6 +12,7 @@ from accounts import access
 from accounts.api.jobs import JobViewSet
 from accounts.api.listing import Filter, LongPages, by_choice, by_flag, by_id
 from accounts.api.viewsets import ApiViewSet
+from core import pauses
 from generation.api.serializers import ModelSerializer
 from training import services
 from training.api.serializers import (
@@ -46,6 +47,25 @@ class TrainingRunViewSet(JobViewSet):
         wanted = self.read_input(TrainingRunInput)
         access.require_engineer(self.user, wanted["workspace"])
         return self.created(services.start_training_run(**wanted, user=self.user))
+
+    @extend_schema(request=None)
+    def pause(self, request: Request, pk: int) -> Response:
+        """Pause it: at once if it waits, after its current step and a checkpoint if it runs.
+
+        Its device is free from then on.
+        """
+        run = self.get_object()
+        access.require_engineer(request.user, run.workspace)
+        pauses.request_pause(run)
+        return self.show(self.get_object())
+
+    @extend_schema(request=None)
+    def resume(self, request: Request, pk: int) -> Response:
+        """Let a paused, failed or cancelled run go on from its newest checkpoint."""
+        run = self.get_object()
+        access.require_engineer(request.user, run.workspace)
+        pauses.resume(run)
+        return self.show(self.get_object())
 
 
 class OfRunViewSet(ApiViewSet):
