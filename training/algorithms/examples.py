@@ -17,6 +17,7 @@ from training.algorithms.failures import TrainingFailure
 
 Example = TypeVar("Example")
 SPLITS = ("train", "held_out")
+FEWEST_ROWS = 2  # to train on; with one there is nothing to learn but that one
 
 
 class DataError(TrainingFailure):
@@ -123,9 +124,13 @@ def read_split(
                 raise DataError(f"split must be train or held_out, got {row['split']!r}.")
             (split.train if row["split"] == "train" else split.held_out).append(parse(row))
         except DataError as error:
-            raise DataError(f"{path.name}, row {number}: {error}") from error
-    if not split.train:
-        raise DataError(f"{path.name} has no row whose split is train.")
+            advice = "Mend the row or leave it out, and freeze the dataset again."
+            raise DataError(f"{path.name}, row {number}: {error} {advice}") from error
+    if len(split.train) < FEWEST_ROWS:
+        advice = "Freeze a dataset with more prompts, or with a smaller held-out fraction."
+        raise DataError(
+            f"{path.name} has {len(split.train)} of the {FEWEST_ROWS} rows at least whose split is train. {advice}"
+        )
     return split
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -25,7 +26,7 @@ from tests.training.algorithms.builders import (
     start,
     tokenizer,
 )
-from training.algorithms.checkpoints import newest_valid
+from training.algorithms.checkpoints import PARTIAL_SUFFIX, newest_valid
 from training.algorithms.execution import execute
 from training.algorithms.models import load_language_model, load_reward_model
 from training.algorithms.session import Stopped
@@ -55,7 +56,11 @@ def final_weights(directory: Path) -> bytes:
 def wait_for(is_true: Callable[[], bool], process: subprocess.Popen[str]) -> None:
     """Until it holds, or the process ends."""
     while process.poll() is None and not is_true():
-        time.sleep(0.005)
+        time.sleep(0.001)
+
+
+def is_saving(directory: Path) -> bool:
+    return any(name.endswith(PARTIAL_SUFFIX) for name in os.listdir(directory / "checkpoints"))
 
 
 def has_event(directory: Path, kind: str) -> bool:
@@ -97,7 +102,7 @@ def test_an_algorithm_runs_to_its_end_and_leaves_a_model_that_loads(
 
 
 @pytest.mark.parametrize("algorithm", ["sft", "reward", "dpo", "ppo"])
-def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, algorithm: str) -> None:
+def test_a_run_killed_in_a_save_resumes_to_the_same_bits(tmp_path: Path, algorithm: str) -> None:
     steps = 12 if algorithm == "ppo" else 60
     settings = {"max_steps": steps, "num_epochs": 60, "checkpoint_every": 2, "log_every": 1}
     whole = made(tmp_path, algorithm, "whole", **settings)
@@ -109,7 +114,7 @@ def test_a_run_killed_in_the_middle_resumes_to_the_same_bits(tmp_path: Path, alg
         **{name: json.loads((whole / "spec.json").read_text())[name] for name in ("init_model", "reward_model")},
     )
     process = start(killed)
-    wait_for(lambda: has_event(killed, "checkpoint"), process)
+    wait_for(lambda: has_event(killed, "checkpoint") and is_saving(killed), process)
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
@@ -253,7 +258,8 @@ def test_a_bad_row_is_named_by_its_number(tmp_path: Path) -> None:
     assert carry_out(directory) == 1
     assert failure(directory) == {
         "kind": "data_error",
-        "error": "data.parquet, row 5: chosen and rejected are the same text.",
+        "error": "data.parquet, row 5: chosen and rejected are the same text. Mend the row or leave it out, and freeze "
+        "the dataset again.",
     }
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from training.algorithms.oracles import closed_form, trained
+from training.algorithms.oracles import closed_form, resumed, trained
 from training.algorithms.oracles.check import Check, Oracle
 
 CLOSED_FORM: Final[tuple[Oracle, ...]] = (
@@ -19,7 +19,12 @@ CLOSED_FORM: Final[tuple[Oracle, ...]] = (
     closed_form.regularised_bandit,
     closed_form.chunked_head,
 )
-TRAINED: Final[tuple[Oracle, ...]] = (trained.first_steps, trained.tabular_dpo, trained.bradley_terry_accuracy)
+TRAINED: Final[tuple[Oracle, ...]] = (
+    trained.first_steps,
+    trained.tabular_dpo,
+    trained.bradley_terry_accuracy,
+    resumed.resumed_runs,
+)
 HEADINGS: Final = ("check", "expected", "seen", "tolerance", "passed", "seconds")
 
 

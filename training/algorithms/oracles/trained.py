@@ -129,6 +129,14 @@ def trained(
     directory: Path, algorithm: str, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], start: str
 ) -> str:
     """The folder of the final model of a run. Raises `OracleRunFailed` with what the run says."""
+    write_order(directory, algorithm, rows, settings, start)
+    return carried_out(directory)
+
+
+def write_order(
+    directory: Path, algorithm: str, rows: Sequence[Mapping[str, Any]], settings: Mapping[str, Any], start: str
+) -> None:
+    """A run directory for the trainer."""
     directory.mkdir()
     pq.write_table(pa.Table.from_pylist(list(rows)), directory / "data.parquet")
     spec = {
@@ -142,6 +150,10 @@ def trained(
         "num_threads": 1,  # networks this small gain nothing from more
     }
     (directory / "spec.json").write_text(json.dumps(spec), encoding="utf-8")
+
+
+def carried_out(directory: Path) -> str:
+    """The folder of the final model of a run. Raises `OracleRunFailed` with what the run says."""
     num_threads = torch.get_num_threads()
     try:
         exit_code = execute(directory, is_stop_requested=lambda: False)
