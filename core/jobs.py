@@ -103,6 +103,11 @@ def renew(job: Job, *, num_done: int | None = None, num_total: int | None = None
         raise StaleAttempt(f"{job._meta.label} {job.pk}: attempt {job.attempt} no longer owns the row")
 
 
+def forgive_losses(job: Job) -> None:
+    """The job got further than ever, and what it has is safe: the workers that it lost before count no longer."""
+    _held_by(job).filter(num_lost__gt=0).update(num_lost=0)
+
+
 def beat(job: Job, *, num_done: int | None = None, num_total: int | None = None, log_tail: str | None = None) -> None:
     """Show life and progress, outside transactions.
 

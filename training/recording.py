@@ -72,14 +72,17 @@ def _store_checkpoints(run: TrainingRun, events: Sequence[Event]) -> None:
         )
         for event in events
     }
+    if not rows:
+        return
+    if not run.checkpoints.filter(step__gte=max(rows)).exists():
+        jobs.forgive_losses(run)
     Checkpoint.objects.bulk_create(
         rows.values(),
         update_conflicts=True,
         unique_fields=["run", "step"],
         update_fields=["path", "manifest_sha256", "is_final"],
     )
-    if rows:
-        _forget_pruned(run)
+    _forget_pruned(run)
 
 
 def _forget_pruned(run: TrainingRun) -> None:

@@ -139,11 +139,14 @@ def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail)
     """
     deadline: float | None = None
     silence: float | None = None
-    watchdog = Watchdog(floor_seconds=settings.STALL_SECONDS)
+    watchdog: Watchdog | None = None
     while True:
         exit_code = process.poll()  # before reading, so that the last events are not missed
         try:
-            if events := tail.read():
+            events = tail.read()
+            if watchdog is None:  # what an earlier process wrote is no sign of life of this one
+                watchdog = Watchdog(floor_seconds=settings.STALL_SECONDS)
+            elif events:
                 watchdog.heard()
             recording.record(run, events, log_tail=_log_tail(run.folder, tail.messages))
         except (JobCancelled, JobPaused) as wish:
@@ -152,7 +155,7 @@ def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail)
             deadline = deadline or _ask_to_stop(process)
         if exit_code is not None:
             return exit_code, silence
-        if deadline is None and watchdog.is_stalled:
+        if deadline is None and watchdog and watchdog.is_stalled:
             silence, deadline = watchdog.silence, _ask_to_stop(process)
         if deadline is not None and time.monotonic() > deadline:
             _kill(process)

@@ -73,6 +73,18 @@ def test_a_checkpoint_that_was_pruned_from_disk_is_forgotten(run: TrainingRun) -
     assert list(run.checkpoints.values_list("step", flat=True)) == [2, 3]
 
 
+def test_a_checkpoint_further_than_any_forgives_lost_workers(run: TrainingRun) -> None:
+    recording.record(run, [checkpoint(4)], log_tail="")
+    (run.folder / "checkpoints/step-000004").mkdir(parents=True)
+    TrainingRun.objects.filter(pk=run.pk).update(num_lost=2)
+    recording.record(run, [checkpoint(2), checkpoint(4)], log_tail="")  # as the next attempt reads them again
+    run.refresh_from_db()
+    assert run.num_lost == 2
+    recording.record(run, [checkpoint(6)], log_tail="")
+    run.refresh_from_db()
+    assert run.num_lost == 0
+
+
 def test_an_older_attempt_leaves_nothing(run: TrainingRun) -> None:
     TrainingRun.objects.filter(pk=run.pk).update(attempt=2)
     with pytest.raises(StaleAttempt):
