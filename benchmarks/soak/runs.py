@@ -62,7 +62,7 @@ def save_models(folder: Path) -> None:
     from training.algorithms.tokenisation import train_tokenizer
 
     tokenizer = train_tokenizer([f"Say {word}, please, number 0123456789." for word in WORDS], vocab_size=320)
-    policy = fresh_language_model(FreshModelConfig(**SIZES), tokenizer, seed=0)  # type: ignore[arg-type] # whole numbers
+    policy = fresh_language_model(FreshModelConfig(**SIZES), tokenizer, seed=0)
     policy.network.save_pretrained(folder / "policy")
     tokenizer.save_pretrained(folder / "policy")
     reward = reward_model_from(str(folder / "policy"), pad_id=0)

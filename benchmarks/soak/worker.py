@@ -110,11 +110,10 @@ def start_celery(*arguments: str) -> subprocess.Popen[bytes]:
 
 def disturb(run: TrainingRun, crew: Crew, rng: random.Random, tally: Tally) -> None:
     """Kill the training process at a random moment, or the worker while it trains."""
-    found: list[psutil.Process] = []
-    until(lambda: bool(found) or has_ended(run) or bool(found.extend(trainers(run.folder))), crew.is_dead)
-    if not found:
+    until(lambda: any(trainers(run.folder)) or has_ended(run), crew.is_dead)
+    trainer = next(trainers(run.folder), None)
+    if trainer is None:
         return
-    trainer = found[0]
     moment = rng.choice(("step", "save", "save"))
     wait_for(moment, run.folder, rng, has_ended=lambda: not trainer.is_running() or has_ended(run))
     if has_ended(run) or not trainer.is_running():

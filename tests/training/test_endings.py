@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -46,7 +47,7 @@ def test_a_kind_is_tried_again_a_fixed_number_of_times(kind: str) -> None:
     assert allowed == [True] * RETRIES[kind] + [False] * (5 - RETRIES[kind])
 
 
-@pytest.mark.parametrize("kind", sorted(set(FailureKind.__args__) - {"unknown"}))
+@pytest.mark.parametrize("kind", sorted(set(get_args(FailureKind)) - {"unknown"}))
 def test_what_has_a_reason_is_not_tried_again(kind: str) -> None:
     assert not Retries().allow(Ending(exit_code=1, written={"kind": kind, "error": ""}))
 

@@ -293,7 +293,7 @@ STALLS = "echo life >> lives; trap '' TERM; while true; do sleep 0.05; done"
 
 @pytest.fixture
 def impatient(settings: LazySettings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.STALL_SECONDS = 0.3
+    settings.STALL_SECONDS = 1.0
     monkeypatch.setattr(runner, "GRACE_SECONDS", 0.1)
     monkeypatch.setattr(runner, "POLL_SECONDS", 0.05)
 
@@ -319,7 +319,7 @@ def test_a_run_that_gets_nowhere_twice_has_failed_of_it(factory: Factory, traine
 @pytest.mark.usefixtures("impatient")
 def test_a_run_whose_events_keep_coming_is_no_stall(factory: Factory, trainer: Callable[[str], None]) -> None:
     event = '{"kind": "log", "at": 0, "message": "still here"}'
-    trainer(f"for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo '{event}' >> events.jsonl; sleep 0.1; done")
+    trainer(f"for i in 1 2 3 4 5 6; do echo '{event}' >> events.jsonl; sleep 0.3; done")
     assert perform(tiny.sft_run(factory)).status == "finished"
 
 
@@ -367,24 +367,29 @@ def test_a_paused_run_frees_its_device_and_ends_with_the_same_bits(factory: Fact
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
 
-def test_a_run_that_finishes_while_it_is_asked_to_pause_is_finished(
-    factory: Factory, trainer: Callable[[str], None]
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    ("answer", "status", "kind"),
+    [
+        ("exit 0", "finished", ""),
+        ("cp reason failure.json; exit 1", "failed", "disk_full"),
+        ("exit 143", "paused", ""),
+        ("kill -9 $$", "paused", ""),
+    ],
+    ids=["finished", "failed", "saved", "killed"],
+)
+def test_how_the_process_answers_the_wish_to_pause_decides(
+    factory: Factory, trainer: Callable[[str], None], answer: str, status: str, kind: str
 ) -> None:
-    trainer("trap 'exit 0' TERM; while true; do sleep 0.05; done")
+    trainer(f"trap '{answer}' TERM; touch ready; while true; do sleep 0.05; done")
     run = tiny.sft_run(factory)
-    TrainingRun.objects.filter(pk=run.pk).update(is_pause_requested=True)
-    assert perform(run).status == "finished"
-
-
-def test_a_run_that_fails_while_it_is_asked_to_pause_has_failed(
-    factory: Factory, trainer: Callable[[str], None]
-) -> None:
-    trainer("""trap 'echo "{\\"kind\\": \\"disk_full\\", \\"error\\": \\"Full.\\"}" > failure.json; exit 1' TERM
-while true; do sleep 0.05; done""")
-    run = tiny.sft_run(factory)
-    TrainingRun.objects.filter(pk=run.pk).update(is_pause_requested=True)
-    perform(run)
-    assert (run.status, run.failure_kind) == ("failed", "disk_full")
+    run.folder.mkdir(parents=True)
+    (run.folder / "reason").write_text('{"kind": "disk_full", "error": "Full."}')
+    with in_background(run):
+        tiny.wait_for((run.folder / "ready").exists, run)
+        pauses.request_pause(run)
+    run.refresh_from_db()
+    assert (run.status, run.failure_kind) == (status, kind)
 
 
 @pytest.mark.django_db(transaction=True)

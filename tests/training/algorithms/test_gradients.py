@@ -86,7 +86,7 @@ def test_after_the_hosts_memory_ran_out_forward_passes_are_smaller_from_the_star
 
 
 def test_ppo_halves_its_budget_too_and_the_curve_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    models = {
+    models: dict[str, Any] = {
         "init_model": saved_model(tmp_path / "policy"),
         "reward_model": saved_reward_model(tmp_path / "reward"),
     }
