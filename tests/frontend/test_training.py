@@ -114,3 +114,56 @@ def test_strangers_and_labelers_cancel_nothing(factory: Factory, browse: Browse)
         assert browse(user).post(f"/training/{run.pk}/cancel/").status_code == 404
     run.refresh_from_db()
     assert not run.is_cancel_requested
+
+
+# Pausing and resuming
+
+
+@pytest.mark.parametrize(
+    ("status", "buttons"),
+    [
+        ("queued", {"pause", "cancel"}),
+        ("running", {"pause", "cancel"}),
+        ("paused", {"resume", "cancel"}),
+        ("failed", {"resume"}),
+        ("cancelled", {"resume"}),
+        ("finished", set()),
+    ],
+)
+def test_a_run_offers_what_can_become_of_it(factory: Factory, browse: Browse, status: str, buttons: set[str]) -> None:
+    run = factory.training_run(status=status)
+    for page in (f"/training/{run.pk}/", f"/training/{run.pk}/state/"):
+        shown = browse(factory.dana()).get(page).content.decode()
+        moves = {move for move in ("pause", "resume", "cancel") if f"/training/{run.pk}/{move}/" in shown}
+        assert moves == buttons
+
+
+def test_a_run_is_paused_and_resumed_by_its_buttons(factory: Factory, browse: Browse) -> None:
+    run = factory.training_run(status="queued")
+    client = browse(factory.dana())
+    assert client.post(f"/training/{run.pk}/pause/")["Location"] == f"/training/{run.pk}/"
+    run.refresh_from_db()
+    assert run.status == "paused"
+    assert "Paused" in client.get(f"/training/{run.pk}/").content.decode()
+    assert client.post(f"/training/{run.pk}/pause/").status_code == 409
+    assert client.post(f"/training/{run.pk}/resume/")["Location"] == f"/training/{run.pk}/"
+    run.refresh_from_db()
+    assert run.status == "queued"
+
+
+def test_a_running_run_says_that_it_will_pause(factory: Factory, browse: Browse) -> None:
+    run = factory.training_run(status="running")
+    client = browse(factory.dana())
+    client.post(f"/training/{run.pk}/pause/")
+    shown = client.get(f"/training/{run.pk}/").content.decode()
+    assert "saving after the current step, then it pauses" in shown
+    assert f"/training/{run.pk}/pause/" not in shown
+
+
+def test_strangers_and_labelers_pause_and_resume_nothing(factory: Factory, browse: Browse) -> None:
+    run = factory.training_run(status="queued")
+    for user in (factory.charlie(), factory.bob()):
+        for move in ("pause", "resume"):
+            assert browse(user).post(f"/training/{run.pk}/{move}/").status_code == 404
+    run.refresh_from_db()
+    assert run.status == "queued"

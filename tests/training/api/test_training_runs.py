@@ -145,3 +145,19 @@ def test_a_checkpoint_without_a_folder_is_not_published(factory: Factory, api: A
 
     assert response.status_code == 422
     assert response.json()["type"] == "urn:concord:model-refused"
+
+
+def test_a_run_is_paused_and_resumed(factory: Factory, api: Api) -> None:
+    run = factory.training_run(status="queued")
+    client = api(factory.dana())
+    assert client.post(f"{RUNS}/{run.pk}/pause").json()["status"] == "paused"
+    assert [one["id"] for one in client.get(RUNS, {"status": "paused"}).json()["results"]] == [run.pk]
+    refused = client.post(f"{RUNS}/{run.pk}/pause")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:concord:illegal-transition")
+    assert client.post(f"{RUNS}/{run.pk}/resume").json()["status"] == "queued"
+
+
+def test_a_running_run_shows_that_it_will_pause(factory: Factory, api: Api) -> None:
+    run = factory.training_run(status="running")
+    shown = api(factory.dana()).post(f"{RUNS}/{run.pk}/pause").json()
+    assert (shown["status"], shown["is_pause_requested"]) == ("running", True)
