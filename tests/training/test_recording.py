@@ -74,8 +74,8 @@ def test_a_checkpoint_that_was_pruned_from_disk_is_forgotten(run: TrainingRun) -
 
 
 def test_a_checkpoint_further_than_any_forgives_lost_workers(run: TrainingRun) -> None:
-    recording.record(run, [checkpoint(4)], log_tail="")
     (run.folder / "checkpoints/step-000004").mkdir(parents=True)
+    recording.record(run, [checkpoint(4)], log_tail="")
     TrainingRun.objects.filter(pk=run.pk).update(num_lost=2)
     recording.record(run, [checkpoint(2), checkpoint(4)], log_tail="")  # as the next attempt reads them again
     run.refresh_from_db()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
     AutoModelForCausalLM,
@@ -169,7 +170,7 @@ def load(auto_class: Any, model: str | os.PathLike[str], *, dtype: str, **settin
         network = auto_class.from_pretrained(
             str(model), use_safetensors=True, trust_remote_code=False, dtype=getattr(torch, dtype), **settings
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
     let_read_trees(network.eval())
     return cast(PreTrainedModel, network)

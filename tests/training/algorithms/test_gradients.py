@@ -78,8 +78,8 @@ def test_after_the_hosts_memory_ran_out_forward_passes_are_smaller_from_the_star
     start = saved_model(tmp_path / "policy")
     whole, short = (order(tmp_path / name, "dpo", SETTINGS, init_model=start) for name in ("whole", "short"))
     assert carry_out(whole) == 0
-    assert halve_token_limit(short, configured=120) == 60
-    short_of_memory(monkeypatch, num_tokens=60)
+    assert halve_token_limit(short, configured=128) == 64
+    short_of_memory(monkeypatch, num_tokens=64)
     assert carry_out(short) == 0
     assert cuts(short) == []
     assert curve(short) == pytest.approx(curve(whole), abs=1e-5)
