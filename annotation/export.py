@@ -6,7 +6,7 @@ import os
 import shutil
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -15,10 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from annotation import consensus_verdicts
-from annotation.aggregation import METHODS
 from annotation.answers import pairs_of
 from annotation.consensus_verdicts import Verdict
+from annotation.dataset_filter import DatasetFilter
 from annotation.models import Campaign, Candidate, ConsensusRun, Judgment, Slot
+from annotation.querysets import JudgmentQuerySet
 from core.errors import ConcordError
 from generation.models import Completion, Prompt, PromptSet
 from generation.splits import split_of
@@ -57,51 +58,11 @@ DEMONSTRATION_SCHEMA = pa.schema(
 PARQUET_NAME, JSONL_NAME = "data.parquet", "data.jsonl"
 
 
-class FilterInvalid(ConcordError):
-    """A dataset filter has an unknown key or a wrong value."""
-
-    status = 422
-    title = "This filter cannot be applied"
-
-
 class NothingToFreeze(ConcordError):
     """No row is left."""
 
     status = 422
     title = "The dataset would be empty"
-
-
-@dataclass(frozen=True, kw_only=True)
-class DatasetFilter:
-    """Which judgments count. Stored with the dataset."""
-
-    excluded_annotators: list[int] = field(default_factory=list)  # ids
-    min_votes: int = 1  # judgments behind a pair, ties included
-    min_p_chosen: float = 0.5  # pairs nearer to a tie than this are left out; exact ties always are
-    consensus: str | int = ""  # a consensus run's id, or a method whose newest run decides; empty: votes decide
-
-    @classmethod
-    def from_json(cls, raw: dict[str, Any]) -> "DatasetFilter":
-        """Raises `FilterInvalid` naming the key."""
-        if not isinstance(raw, dict):
-            raise FilterInvalid(f"A filter is a JSON object, got {raw!r}.")
-        names = {item.name for item in fields(cls)}
-        if unknown := sorted(set(raw) - names):
-            raise FilterInvalid(f"Unknown filter {unknown[0]!r}; known are {', '.join(sorted(names))}.")
-        made = cls(**raw)
-        ids = made.excluded_annotators
-        if not isinstance(ids, list) or not all(isinstance(pk, int) and not isinstance(pk, bool) for pk in ids):
-            raise FilterInvalid(f"excluded_annotators must be a list of annotator ids, got {ids!r}.")
-        if not isinstance(made.min_votes, int) or isinstance(made.min_votes, bool) or made.min_votes < 1:
-            raise FilterInvalid(f"min_votes must be a whole number of 1 or more, got {made.min_votes!r}.")
-        if not isinstance(made.min_p_chosen, int | float) or not 0.5 <= made.min_p_chosen <= 1:
-            raise FilterInvalid(f"min_p_chosen must lie between 0.5 and 1, got {made.min_p_chosen!r}.")
-        if made.consensus != "" and not consensus_verdicts.is_wanted(made.consensus):
-            raise FilterInvalid(f"consensus must be a run's id or one of {', '.join(METHODS)}, got {made.consensus!r}.")
-        return made
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 @dataclass
@@ -194,7 +155,7 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
     placed = Candidate.objects.filter(comparison__campaign__in=campaigns)
     for comparison_id, position, completion_id in placed.values_list("comparison_id", "position", "completion_id"):
         candidates[comparison_id][position] = completion_id
-    decided = adjudicated(campaigns)
+    decided = adjudicated(campaigns, chosen)
     votes: dict[tuple[int, int], PairVotes] = defaultdict(PairVotes)
     for pk, comparison_id, purpose, answer, pseudonym in counted(campaigns, chosen):
         is_decision = purpose == Slot.Purpose.ADJUDICATION
@@ -216,18 +177,26 @@ def _count_votes(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> dict[t
 def counted(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterable[tuple[Any, ...]]:
     """Judgments that count: main ones and decisions, neither gold nor repeats."""
     purposes = [Slot.Purpose.MAIN, Slot.Purpose.ADJUDICATION]
-    rows = Judgment.objects.current().filter(comparison__campaign__in=campaigns, purpose__in=purposes)
+    rows = _standing(chosen).filter(comparison__campaign__in=campaigns, purpose__in=purposes)
     kept = rows.exclude(annotator__in=chosen.excluded_annotators).order_by("pk")
     columns = kept.values_list("pk", "comparison_id", "purpose", "answer", "annotator__pseudonym")
     return columns.iterator(chunk_size=10_000)
 
 
-def adjudicated(campaigns: Sequence[Campaign]) -> set[int]:
-    """Comparisons that an adjudicator has put into an order."""
-    rows = Judgment.objects.current().filter(
+def adjudicated(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> set[int]:
+    """Comparisons that an adjudicator who counts has put into an order."""
+    rows = _standing(chosen).filter(
         comparison__campaign__in=campaigns, purpose=Slot.Purpose.ADJUDICATION, answer__has_key="tiers"
     )
-    return set(rows.values_list("comparison_id", flat=True))
+    kept = rows.exclude(annotator__in=chosen.excluded_annotators)
+    return set(kept.values_list("comparison_id", flat=True))
+
+
+def _standing(chosen: DatasetFilter) -> JudgmentQuerySet:
+    """Judgments that no revision had replaced, now or at the moment that the filter names."""
+    if chosen.moment is None:
+        return Judgment.objects.current()
+    return Judgment.objects.standing_at(chosen.moment)
 
 
 def _add_verdicts(

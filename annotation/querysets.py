@@ -46,6 +46,14 @@ class JudgmentQuerySet(VisibleMixin):
         """Without those that a newer revision replaced."""
         return self.filter(is_current=True)
 
+    def standing_at(self, moment: datetime) -> Self:
+        """Those that had been given by then, and that no revision had replaced by then.
+
+        Decisions that were withdrawn since then are left out: nothing says when that was.
+        """
+        is_there = Q(is_current=True) | Q(revised_by__created_at__gt=moment)
+        return self.filter(is_there, created_at__lte=moment)
+
 
 class JudgingRunQuerySet(OfCampaignQuerySet):
     """Reads of judging runs."""

@@ -8,7 +8,8 @@ import pyarrow as pa
 from django.db import transaction
 
 from annotation import export, queue, training_exports
-from annotation.export import DatasetFilter, NothingToFreeze
+from annotation.dataset_filter import DatasetFilter
+from annotation.export import NothingToFreeze
 from annotation.judges import PANEL, check_can_answer, rubric_judge
 from annotation.models import Candidate, Dataset, JudgingRun, Slot
 from annotation.question import Question

@@ -264,7 +264,7 @@ def start_freeze(
     user: User | None = None,
 ) -> Dataset:
     """Queue the freezing of a dataset. Raises `DatasetRefused`."""
-    from annotation.export import DatasetFilter
+    from annotation.dataset_filter import DatasetFilter
 
     if Dataset.objects.filter(workspace=workspace, name=name).exists():
         raise DatasetRefused(

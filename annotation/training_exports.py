@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from annotation import consensus_verdicts, export
-from annotation.export import DatasetFilter
+from annotation.dataset_filter import DatasetFilter
 from annotation.models import Campaign, Candidate, Consensus, Judgment, Slot
 from annotation.tiers import Tiers
 from generation.models import Completion
@@ -94,7 +94,7 @@ def label_rows(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> list[dic
 
 def _given(campaigns: Sequence[Campaign], chosen: DatasetFilter) -> Iterator[Ranking]:
     """Judgments that say the same about a comparison as one; an adjudicator's stand instead of the others."""
-    decided = export.adjudicated(campaigns)
+    decided = export.adjudicated(campaigns, chosen)
     found: dict[tuple[int, str], Ranking] = {}
     for pk, comparison, purpose, answer, pseudonym in export.counted(campaigns, chosen):
         is_decision = purpose == Slot.Purpose.ADJUDICATION

@@ -15,7 +15,8 @@ import pytest
 from django.apps import apps
 from django.core.management import get_commands
 
-from annotation.export import DEMONSTRATION_SCHEMA, PREFERENCE_SCHEMA, DatasetFilter
+from annotation.dataset_filter import DatasetFilter
+from annotation.export import DEMONSTRATION_SCHEMA, PREFERENCE_SCHEMA
 from annotation.training_exports import LABEL_SCHEMA, RANKING_SCHEMA
 from core.errors import ConcordError
 from generation.engines.errors import EngineError

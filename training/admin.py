@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin import JobAdmin, RecordAdmin, RecordInline
-from training.models import Checkpoint, Metric, SampleText, TrainingRun
+from training.models import Checkpoint, Metric, Retraining, SampleText, TrainingRun
 
 
 class CheckpointInline(RecordInline):
@@ -49,3 +49,12 @@ class CheckpointAdmin(RecordAdmin):
     search_fields = ("run__name", "language_model__name")
     list_select_related = ("run", "language_model")
     is_deletable = False
+
+
+@admin.register(Retraining)
+class RetrainingAdmin(JobAdmin):
+    """Runs trained again without some annotators."""
+
+    list_display = ("id", "name", "workspace", "origin", "run", "status", "created_at")
+    list_filter = ("status", "workspace")
+    list_select_related = ("origin", "run", "workspace")

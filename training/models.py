@@ -8,8 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from accounts.models import Workspace
-from annotation.models import Dataset
-from core.models import PausableJob
+from accounts.querysets import WorkspaceQuerySet
+from annotation.models import Annotator, Dataset
+from core.models import Job, PausableJob
 from generation.models import LanguageModel, PromptSet
 from training.querysets import OfRunQuerySet, TrainingRunQuerySet
 
@@ -147,3 +148,29 @@ class Checkpoint(models.Model):
     @property
     def folder(self) -> Path:
         return self.run.folder / self.path
+
+
+class Retraining(Job):
+    """A run trained again on a dataset that was frozen without some annotators."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="retrainings")
+    name = models.CharField(max_length=120)  # of the new run
+    origin = models.ForeignKey(TrainingRun, on_delete=models.CASCADE, related_name="retrainings")
+    excluded = models.ManyToManyField(Annotator, related_name="+")  # left out
+    dataset = models.OneToOneField(
+        Dataset, null=True, blank=True, on_delete=models.SET_NULL, related_name="retraining"
+    )  # null: not frozen yet
+    run = models.OneToOneField(
+        TrainingRun, null=True, blank=True, on_delete=models.SET_NULL, related_name="retraining"
+    )  # the new one; null: not started yet
+    changes = models.JSONField(default=dict, blank=True)  # training.dataset_changes: counts of rows
+
+    task_name: ClassVar[str] = "training.tasks.run_retraining"
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.name

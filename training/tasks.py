@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import jobs
 from generation.models import ScoringRun
-from training.models import TrainingRun
+from training.models import Retraining, TrainingRun
 
 
 @shared_task
@@ -21,3 +21,11 @@ def run_scoring(pk: int) -> None:
     from training import scoring_runner
 
     jobs.perform(ScoringRun, pk, scoring_runner.score)
+
+
+@shared_task
+def run_retraining(pk: int) -> None:
+    """Freeze without some annotators and start the run, unless somebody else does."""
+    from training import retraining
+
+    jobs.perform(Retraining, pk, retraining.retrain)

@@ -28,7 +28,7 @@ class Dataset(Job):
     kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.PREFERENCES)
     campaigns = models.ManyToManyField(Campaign, related_name="datasets", blank=True)
     prompt_set = models.ForeignKey(PromptSet, null=True, blank=True, on_delete=models.PROTECT, related_name="datasets")
-    filter = models.JSONField(default=dict, blank=True)  # annotation.export.DatasetFilter
+    filter = models.JSONField(default=dict, blank=True)  # annotation.dataset_filter.DatasetFilter
     sha256 = models.CharField(max_length=64, blank=True)  # of the Parquet file
     jsonl_sha256 = models.CharField(max_length=64, blank=True)
     num_rows = models.PositiveIntegerField(default=0)

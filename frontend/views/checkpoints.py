@@ -13,7 +13,7 @@ from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.lineage_picture import picture_of
 from training import services
 from training.lineage import Lineage, lineage_of
-from training.models import Checkpoint
+from training.models import Checkpoint, TrainingRun
 
 MAX_NAME = 120
 
@@ -23,14 +23,14 @@ MAX_NAME = 120
 def checkpoint(request: SignedInRequest, checkpoint_id: int) -> HttpResponse:
     """One checkpoint."""
     found = readable_checkpoint(request, checkpoint_id)
-    lineage = lineage_of(found)
+    lineage, shares = lineage_of(found), _shares(found.run.dataset)
     context = {
         "checkpoint": found,
         "run": found.run,
         "dataset": found.run.dataset,
         "picture": picture_of(lineage),
         "is_complete": lineage.is_complete,
-        "shares": _shares(found.run.dataset),
+        **_retraining(request, found.run, shares),
         "further_datasets": _further_datasets(lineage, found.run.dataset),
         "may_engineer": may_engineer(request.user, found.run.workspace),
         "is_there": found.folder.is_dir(),
@@ -55,6 +55,14 @@ def readable_checkpoint(request: SignedInRequest, checkpoint_id: int) -> Checkpo
     rows = Checkpoint.objects.visible_to(request.user).select_related(*related)
     found: Checkpoint = get_object_or_404(rows, pk=checkpoint_id)
     return found
+
+
+def _retraining(request: SignedInRequest, run: TrainingRun, shares: list[dataset_trace.Share] | None) -> dict[str, Any]:
+    """Who decided the data, and what has been trained without some of them."""
+    may_retrain = (
+        bool(shares) and run.status == TrainingRun.Status.FINISHED and may_engineer(request.user, run.workspace)
+    )
+    return {"shares": shares, "may_retrain": may_retrain, "retrainings": run.retrainings.all()}
 
 
 def _shares(dataset: Dataset | None) -> list[dataset_trace.Share] | None:

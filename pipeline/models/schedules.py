@@ -38,7 +38,7 @@ class TrainingSchedule(models.Model):
     min_new_judgments = models.PositiveIntegerField(null=True, blank=True)  # null: the time alone decides
 
     campaigns = models.ManyToManyField(Campaign, related_name="training_schedules")
-    filter = models.JSONField(default=dict, blank=True)  # annotation.export.DatasetFilter
+    filter = models.JSONField(default=dict, blank=True)  # annotation.dataset_filter.DatasetFilter
     algorithm = models.CharField(max_length=8, choices=TrainingRun.Algorithm.choices)
     config = models.JSONField(default=dict, blank=True)  # fields that differ from the algorithm's defaults
     seed = models.PositiveIntegerField(default=0)  # each firing adds its number

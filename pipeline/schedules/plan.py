@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from accounts.models import Workspace
-from annotation.export import DatasetFilter
+from annotation.dataset_filter import DatasetFilter
 from annotation.models import Annotator, Campaign
 from core.errors import ConcordError
 from evaluation import services as evaluation

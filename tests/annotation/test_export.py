@@ -11,7 +11,7 @@ import pytest
 
 from annotation import adjudication, export
 from annotation.consensus_verdicts import ConsensusMissing
-from annotation.export import DatasetFilter
+from annotation.dataset_filter import DatasetFilter, FilterInvalid
 from annotation.models import Annotator, Campaign, Comparison, Consensus, ConsensusRun, Judgment
 from annotation.question import ranking
 from generation.models import Completion, Prompt
@@ -240,7 +240,7 @@ def test_a_consensus_that_was_not_computed_is_refused_by_name(factory: Factory, 
 
     with pytest.raises(ConsensusMissing, match="has no finished consensus by majority"):
         rows(campaign, chosen=DatasetFilter(consensus="majority"))
-    with pytest.raises(export.FilterInvalid, match="consensus must be a run's id or one of majority"):
+    with pytest.raises(FilterInvalid, match="consensus must be a run's id or one of majority"):
         DatasetFilter.from_json({"consensus": "astrology"})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from annotation import services
-from annotation.export import FilterInvalid
+from annotation.dataset_filter import FilterInvalid
 from annotation.judges import JudgeInvalid
 from annotation.models import Annotator, Campaign, Candidate, Dataset, JudgingRun
 from annotation.question import pairwise, ranking

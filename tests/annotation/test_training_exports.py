@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from annotation import runner, training_exports
-from annotation.export import DatasetFilter
+from annotation.dataset_filter import DatasetFilter
 from annotation.models import Annotator, Campaign, Consensus, Dataset
 from annotation.question import ranking
 from annotation.services import DatasetRefused, start_freeze

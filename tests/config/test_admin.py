@@ -36,6 +36,7 @@ def everything(factory: Factory) -> None:
     factory.judge_records()
     factory.training_run(algorithm="ppo")
     factory.training_run()
+    factory.retraining()
     factory.evaluation()
     factory.llm_evaluation()
     factory.pipeline()

@@ -471,6 +471,22 @@ CASES = [
     Case("get", "api-metrics", READ, path=of("training_run", "run")),
     Case("get", "api-sample-texts", READ, path=of("training_run", "run")),
     Case("get", "api-checkpoints", READ, path=of("training_run", "run")),
+    Case("get", "api-retrainings", LISTED),
+    Case("get", "api-retraining", READ, path=of("retraining")),
+    Case(
+        "post",
+        "api-cancel-retraining",
+        ENGINEERED_THERE,
+        path=lambda w: {"pk": w.make.retraining(status="running").pk},
+    ),
+    # 422: nobody decided the rows of the factory's dataset; what matters here is who gets so far.
+    Case(
+        "post",
+        "api-retrain",
+        "422 422 404 404 401",
+        path=of("training_run", "run"),
+        body=lambda w: {"annotators": [w.judge.pk]},
+    ),
     Case("get", "api-checkpoint", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
     Case("get", "api-checkpoint-lineage", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
     # 422: the factory's checkpoint has no folder; what matters here is who gets so far.

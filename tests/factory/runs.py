@@ -18,7 +18,7 @@ from pipeline.schedules import plan, services
 from pipeline.schedules.plan import Plan
 from tests.factory.annotation import Annotation
 from tests.factory.columns import STARTED_AT, job_columns
-from training.models import Checkpoint, Metric, SampleText, TrainingRun
+from training.models import Checkpoint, Metric, Retraining, SampleText, TrainingRun
 
 
 class Runs(Annotation):
@@ -52,6 +52,15 @@ class Runs(Annotation):
         if status == Job.Status.FINISHED:
             self.checkpoint(run, step=max(1, num_steps))
         return run
+
+    def retraining(self, *, status: str = Job.Status.FINISHED) -> Retraining:
+        """A run that is trained again without one annotator."""
+        origin = self.training_run()
+        made = Retraining.objects.create(
+            workspace=origin.workspace, origin=origin, name=f"{origin} again", **job_columns(status)
+        )
+        made.excluded.add(self.judge(workspace=origin.workspace))
+        return made
 
     def metrics(self, run: TrainingRun, num_steps: int, *, first: int = 1) -> list[Metric]:
         """Metric rows whose loss falls."""

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from training.api.retraining_views import RetrainingViewSet
 from training.api.views import CheckpointViewSet, MetricViewSet, SampleTextViewSet, TrainingRunViewSet
 
 urlpatterns = [
@@ -14,6 +15,10 @@ urlpatterns = [
     path("training-runs/<int:run>/metrics", MetricViewSet.as_view(LIST), name="api-metrics"),
     path("training-runs/<int:run>/sample-texts", SampleTextViewSet.as_view(LIST), name="api-sample-texts"),
     path("training-runs/<int:run>/checkpoints", CheckpointViewSet.as_view(LIST), name="api-checkpoints"),
+    path("retrainings", RetrainingViewSet.as_view(LIST), name="api-retrainings"),
+    path("retrainings/<int:pk>", RetrainingViewSet.as_view(ONE), name="api-retraining"),
+    path("retrainings/<int:pk>/cancel", RetrainingViewSet.as_view(CANCEL), name="api-cancel-retraining"),
+    path("training-runs/<int:run>/retrain", RetrainingViewSet.as_view({"post": "start"}), name="api-retrain"),
     path("checkpoints/<int:pk>", CheckpointViewSet.as_view(ONE), name="api-checkpoint"),
     path("checkpoints/<int:pk>/lineage", CheckpointViewSet.as_view({"get": "lineage"}), name="api-checkpoint-lineage"),
     path("checkpoints/<int:pk>/publish", CheckpointViewSet.as_view({"post": "publish"}), name="api-publish-checkpoint"),
