@@ -7,6 +7,7 @@ from frontend.views import checkpoints, dataset_trace, retrainings
 urlpatterns = [
     path("checkpoints/<int:checkpoint_id>/", checkpoints.checkpoint, name="checkpoint"),
     path("checkpoints/<int:checkpoint_id>/publish/", checkpoints.publish, name="publish-checkpoint"),
+    path("checkpoints/<int:checkpoint_id>/export.tar", checkpoints.export, name="export-checkpoint"),
     path("training/<int:run_id>/retrain/", retrainings.start, name="retrain"),
     path("retrainings/<int:retraining_id>/", retrainings.retraining, name="retraining"),
     path("retrainings/<int:retraining_id>/cancel/", retrainings.cancel, name="cancel-retraining"),

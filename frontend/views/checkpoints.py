@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
@@ -11,7 +11,8 @@ from annotation import dataset_trace
 from annotation.models import Dataset
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.lineage_picture import picture_of
-from training import services
+from training import model_export, services
+from training.archive_response import archive_response
 from training.lineage import Lineage, lineage_of
 from training.models import Checkpoint, TrainingRun
 
@@ -34,6 +35,8 @@ def checkpoint(request: SignedInRequest, checkpoint_id: int) -> HttpResponse:
         "further_datasets": _further_datasets(lineage, found.run.dataset),
         "may_engineer": may_engineer(request.user, found.run.workspace),
         "is_there": found.folder.is_dir(),
+        "is_whole": (found.folder / "config.json").is_file(),
+        "has_adapter": model_export.has_adapter(found),
     }
     return render(request, "frontend/checkpoints/page.html", context)
 
@@ -47,6 +50,14 @@ def publish(request: SignedInRequest, checkpoint_id: int) -> HttpResponse:
     name = request.POST.get("name", "").strip()[:MAX_NAME] or f"{found.run} step {found.step}"
     services.publish_checkpoint(checkpoint=found, name=name)
     return redirect("checkpoint", found.pk)
+
+
+@require_GET
+@signed_in
+def export(request: SignedInRequest, checkpoint_id: int) -> StreamingHttpResponse:
+    """The weights as a Hugging Face folder in an archive."""
+    found = readable_checkpoint(request, checkpoint_id)
+    return archive_response(found, request.GET.get("form", model_export.MODEL))
 
 
 def readable_checkpoint(request: SignedInRequest, checkpoint_id: int) -> Checkpoint:

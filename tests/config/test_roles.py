@@ -488,6 +488,13 @@ CASES = [
         body=lambda w: {"annotators": [w.judge.pk]},
     ),
     Case("get", "api-checkpoint", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
+    # 409: the factory's checkpoint has no folder; what matters here is who gets so far.
+    Case(
+        "get",
+        "api-export-checkpoint",
+        "409 409 404 404 401",
+        path=lambda w: {"pk": w.training_run.checkpoints.get().pk},
+    ),
     Case("get", "api-checkpoint-lineage", READ, path=lambda w: {"pk": w.training_run.checkpoints.get().pk}),
     # 422: the factory's checkpoint has no folder; what matters here is who gets so far.
     Case(

@@ -8,6 +8,7 @@ from accounts.api.fields import InputSerializer, ObjectField, VisibleField, Work
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from annotation.models import Dataset
 from generation.models import LanguageModel, PromptSet
+from training import model_export
 from training.models import Checkpoint, Metric, SampleText, TrainingRun
 
 
@@ -105,3 +106,9 @@ class LineageSerializer(serializers.Serializer[Any]):
         child=serializers.DictField(child=serializers.CharField()),
         help_text="Each with from, to and relation: `from` rests on `to`.",
     )
+
+
+class ExportQuery(InputSerializer):
+    """In which form."""
+
+    form = serializers.ChoiceField(choices=model_export.FORMS, default=model_export.MODEL)

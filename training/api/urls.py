@@ -21,5 +21,6 @@ urlpatterns = [
     path("training-runs/<int:run>/retrain", RetrainingViewSet.as_view({"post": "start"}), name="api-retrain"),
     path("checkpoints/<int:pk>", CheckpointViewSet.as_view(ONE), name="api-checkpoint"),
     path("checkpoints/<int:pk>/lineage", CheckpointViewSet.as_view({"get": "lineage"}), name="api-checkpoint-lineage"),
+    path("checkpoints/<int:pk>/export", CheckpointViewSet.as_view({"get": "export"}), name="api-export-checkpoint"),
     path("checkpoints/<int:pk>/publish", CheckpointViewSet.as_view({"post": "publish"}), name="api-publish-checkpoint"),
 ]

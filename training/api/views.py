@@ -3,7 +3,9 @@
 from typing import Any
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.http import StreamingHttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -14,9 +16,10 @@ from accounts.api.listing import Filter, LongPages, by_choice, by_flag, by_id
 from accounts.api.viewsets import ApiViewSet
 from core import pauses
 from generation.api.serializers import ModelSerializer
-from training import services
+from training import model_export, services
 from training.api.serializers import (
     CheckpointSerializer,
+    ExportQuery,
     LineageSerializer,
     MetricSerializer,
     PublishInput,
@@ -25,6 +28,7 @@ from training.api.serializers import (
     TrainingRunListSerializer,
     TrainingRunSerializer,
 )
+from training.archive_response import archive_response
 from training.lineage import lineage_of
 from training.models import Checkpoint, Metric, SampleText, TrainingRun
 
@@ -120,6 +124,15 @@ class CheckpointViewSet(OfRunViewSet):
         `from` rests on `to`; the rows of a dataset and their judgments are at `/datasets/{id}/judgments`.
         """
         return Response(lineage_of(self.get_object()).as_json())
+
+    @extend_schema(
+        parameters=[OpenApiParameter("form", enum=list(model_export.FORMS), default=model_export.MODEL)],
+        responses={(200, "application/x-tar"): OpenApiTypes.BINARY},
+        filters=False,
+    )
+    def export(self, request: Request, pk: int) -> StreamingHttpResponse:
+        """Download it as a Hugging Face folder in a tar archive, streamed."""
+        return archive_response(self.get_object(), self.read_query(ExportQuery)["form"])
 
     @extend_schema(request=PublishInput, responses={201: ModelSerializer})
     def publish(self, request: Request, pk: int) -> Response:
