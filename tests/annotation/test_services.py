@@ -201,7 +201,19 @@ def test_a_freeze_is_queued_with_its_whole_filter(factory: Factory) -> None:
     campaign = factory.campaign()
     dataset = freeze(factory, campaigns=[campaign], filter={"min_votes": 2})
     assert (dataset.status, list(dataset.campaigns.all())) == ("queued", [campaign])
-    assert dataset.filter == {"excluded_annotators": [], "min_votes": 2, "min_p_chosen": 0.5, "consensus": ""}
+    assert dataset.filter == {
+        "excluded_annotators": [],
+        "min_votes": 2,
+        "min_p_chosen": 0.5,
+        "consensus": "",
+        "judged_until": "",
+    }
+
+
+@pytest.mark.parametrize("moment", ["yesterday", "2026-05-01T12:00:00", 7, "2026-13-01T12:00:00Z"])
+def test_a_moment_that_is_not_clear_is_refused(factory: Factory, moment: object) -> None:
+    with pytest.raises(FilterInvalid, match="judged_until must be a time with its zone"):
+        freeze(factory, campaigns=[factory.campaign()], filter={"judged_until": moment})
 
 
 def test_a_datasets_name_is_taken_once(factory: Factory) -> None:
