@@ -37,6 +37,7 @@ from training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
 MODULE = "training.algorithms.run"
+LAUNCHER = "training.algorithms.launch"  # of several processes
 POLL_SECONDS = 0.5
 GRACE_SECONDS = 30.0  # between SIGTERM and SIGKILL
 SHUTDOWN_SECONDS = 10.0  # the same when the worker itself has to go
@@ -65,7 +66,7 @@ def _train(run: TrainingRun) -> None:
     with (
         _locked(run.folder) as lock,
         (run.folder / "process.log").open("ab") as log,
-        devices.granted(run) as grant,
+        devices.granted(run, num=num_devices(run)) as grant,
     ):
         tail, retries = EventTail(run.folder / "events.jsonl"), Retries()
         ending = _run_once(run, tail, grant, lock, log)
@@ -74,6 +75,12 @@ def _train(run: TrainingRun) -> None:
                 raise JobFailed(ending.error, failure_kind=ending.kind)
             _prepare_retry(run, ending, log)
             ending = _run_once(run, tail, grant, lock, log)
+
+
+def num_devices(run: TrainingRun) -> int:
+    """How many devices the run's configuration asks for; one where it does not say, or says nonsense."""
+    wanted = run.config.get("num_devices", 1)
+    return wanted if isinstance(wanted, int) and wanted > 0 else 1
 
 
 def _run_once(run: TrainingRun, tail: EventTail, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> Ending:
@@ -111,6 +118,8 @@ def _prepare_retry(run: TrainingRun, ending: Ending, log: IO[bytes]) -> None:
 
 def _start(folder: Path, grant: Grant, lock: IO[bytes], log: IO[bytes]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", MODULE, str(folder)]
+    if len(grant.devices) > 1:
+        command = [sys.executable, "-m", LAUNCHER, str(folder), str(len(grant.devices))]
     return subprocess.Popen(
         command,
         cwd=settings.BASE_DIR,
@@ -246,11 +255,11 @@ def _kill_orphans(folder: Path) -> None:
     """End training processes of this directory whose worker is gone; one whose worker lives is not ours to end."""
     for process in psutil.process_iter(["cmdline", "ppid"]):
         command = process.info["cmdline"] or []
-        is_trainer = MODULE in command and str(folder) in command
+        is_trainer = (MODULE in command or LAUNCHER in command) and str(folder) in command
         if is_trainer and process.info["ppid"] != os.getpid() and not _has_worker(process):
             log.warning("the training process %s in %s does not end by itself: killed", process.pid, folder)
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(os.getpgid(process.pid), signal.SIGKILL)
 
 
 def _has_worker(process: psutil.Process) -> bool:

@@ -124,6 +124,46 @@ def test_a_killed_process_goes_on_from_its_checkpoint(factory: Factory) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_two_runs_that_each_want_both_devices_take_turns_and_the_steps_of_one(
+    factory: Factory, settings: LazySettings
+) -> None:
+    settings.CPU_SLOTS = 2
+    alone = perform(tiny.sft_run(factory, max_steps=3))
+    first, second = (tiny.sft_run(factory, max_steps=3, num_devices=2) for _ in range(2))
+    with in_background(first), in_background(second):
+        pass
+    for run in (first, second):
+        run.refresh_from_db()
+        assert run.status == "finished", tiny.log_of(run)
+        assert losses(run) == pytest.approx(losses(alone), abs=1e-5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_cancelled_run_on_two_devices_stops_with_a_checkpoint(factory: Factory, settings: LazySettings) -> None:
+    settings.CPU_SLOTS = 2
+    run = tiny.sft_run(factory, **tiny.ENDLESS, num_devices=2)
+    with in_background(run):
+        tiny.wait_for(lambda: run.metrics.filter(kind="step").exists(), run)
+        assert len(list(tiny.trainers(run.folder))) == 2
+        jobs.request_cancel(run)
+    run.refresh_from_db()
+    assert run.status == "cancelled"
+    assert not run.checkpoints.get().is_final
+    assert list(tiny.trainers(run.folder)) == []
+
+
+def test_more_devices_than_the_machine_has_are_refused(factory: Factory) -> None:
+    run = perform(tiny.sft_run(factory, num_devices=2))
+    assert (run.status, run.failure_kind) == ("failed", "devices-missing")
+    assert "2 devices are wanted" in run.error
+
+
+def losses(run: TrainingRun) -> list[float]:
+    """The loss of every step."""
+    return [row.values["loss"] for row in run.metrics.filter(kind="step").order_by("step")]
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_training_process_knows_no_secret(factory: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://:hidden-password@broker/0")
     monkeypatch.setenv("OPENAI_API_KEY", "hidden-password")

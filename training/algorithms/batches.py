@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from training.algorithms.devices import CPU, sent
 from training.algorithms.layouts import Layout, padded_layout, tree_layout
 from training.algorithms.logps import TokenLogps, token_logps
 from training.algorithms.models import LanguageModel, RewardModel
@@ -41,7 +42,7 @@ class TreeBatch:
         return padded_layout(self.trees, pad_id=self.pad_id, device=device)
 
 
-def collate(trees: Sequence[TokenTree], *, pad_id: int, device: torch.device | str = "cpu") -> TreeBatch:
+def collate(trees: Sequence[TokenTree], *, pad_id: int, device: torch.device = CPU) -> TreeBatch:
     """Lay trees out for a network. Every prompt has a token, every completion has one."""
     completions = [completion for tree in trees for completion in tree.completions]
     lengths = [len(completion) for completion in completions]
@@ -50,9 +51,9 @@ def collate(trees: Sequence[TokenTree], *, pad_id: int, device: torch.device | s
         trees=trees,
         pad_id=pad_id,
         lengths=lengths,
-        completions_N=completions_N.to(device),
-        offsets_N=torch.cat([torch.arange(length) for length in lengths]).to(device),
-        targets_N=torch.tensor([token for completion in completions for token in completion], device=device),
+        completions_N=sent(completions_N, device),
+        offsets_N=sent(torch.cat([torch.arange(length) for length in lengths]), device),
+        targets_N=sent(torch.tensor([token for completion in completions for token in completion]), device),
     )
 
 
@@ -148,7 +149,7 @@ def micro_batches(
 ) -> Iterator[tuple[list[int], TreeBatch]]:
     """The trees (of `rows`, if given) in batches of like length, each with the rows that it holds."""
     for group in groups(model, trees, max_tokens=max_tokens, rows=rows):
-        yield group, collate([trees[i] for i in group], pad_id=pad_id)
+        yield group, collate([trees[i] for i in group], pad_id=pad_id, device=model.device)
 
 
 def groups(

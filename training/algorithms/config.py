@@ -20,6 +20,7 @@ DTYPES: Final = ("float32", "bfloat16")
 PAIR_LOSS_NAMES: Final = ("sigmoid", "ipo", "hinge")  # the keys of losses.PAIR_LOSSES, known here without torch
 TIE_MODEL_NAMES: Final = ("none", "rao_kupper", "davidson")  # the keys of reward_losses.OUTCOME_MODELS
 RANKING_LOSS_NAMES: Final = ("pairs", "plackett_luce")
+SHARDING_NAMES: Final = ("none", "fsdp2")
 GUARD_NAMES: Final = ("off", "alert", "stop")
 
 
@@ -85,10 +86,13 @@ class CommonConfig:
     best_by: str | None = "auto"  # held-out measurement whose best checkpoint stays too; auto = score, accuracy or loss
     log_every: int = 1  # steps between step events
     num_samples: int = 4  # texts of held-out prompts shown at each evaluation (policies only)
+    num_devices: int = 1  # GPUs (or slots of the CPU) of one machine, a process each; never changes the loss
+    sharding: str = "none"  # fsdp2: each device keeps its part of weights, gradients and optimiser; none: all of them
 
     def __post_init__(self) -> None:
         positive = ("learning_rate", "max_grad_norm", "batch_size", "num_epochs", "micro_batch_tokens",
-                    "max_prompt_tokens", "max_completion_tokens", "log_every", "keep_checkpoints")  # fmt: skip
+                    "max_prompt_tokens", "max_completion_tokens", "log_every", "keep_checkpoints",
+                    "num_devices")  # fmt: skip
         for name in positive:
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")
         for name in ("warmup_steps", "weight_decay", "eval_every", "eval_examples", "checkpoint_every", "num_samples"):
@@ -99,6 +103,11 @@ class CommonConfig:
         require_fraction("final_learning_rate", self.final_learning_rate)
         is_measurement = self.best_by in (None, "auto") or str(self.best_by).startswith("held_out_")
         require(is_measurement, f"best_by must be auto, null or a name like held_out_loss, got {self.best_by!r}.")
+        require_one_of("sharding", self.sharding, SHARDING_NAMES)
+        require(
+            self.sharding == "none" or self.num_devices > 1,
+            "sharding needs num_devices above 1: there is nobody to share with.",
+        )
         require(self.dtype in DTYPES, f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
 
 
@@ -275,6 +284,7 @@ class PPOConfig(CommonConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(self.num_devices == 1, f"PPO runs in one process: num_devices must be 1, got {self.num_devices}.")
         for name in ("critic_learning_rate", "num_minibatches", "num_ppo_epochs", "temperature", "kl_horizon", "max_kl",
                      "ratio_clip", "value_clip", "score_clip", "max_update_kl", "importance_cap"):  # fmt: skip
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.algorithms.batches import collate, completion_logps, sum_by_completion
 from training.algorithms.config import DPOConfig
+from training.algorithms.devices import sent
 from training.algorithms.examples import read_pairs
 from training.algorithms.gradients import Measures
 from training.algorithms.losses import PAIR_LOSSES, dpo_loss, noisy_target
@@ -37,7 +38,10 @@ def train_dpo(session: Session, config: DPOConfig) -> None:
 
     def loss(indexes: Sequence[int]) -> tuple[Tensor, Measures]:
         rows, trees = list(indexes), [run.trees[i] for i in indexes]
-        return dpo_step(run.model, trees, reference_P2[rows], weights_P[rows], target_P[rows], config, pad_id=pad_id)
+        reference, weights, targets = (
+            sent(table[rows], run.model.device) for table in (reference_P2, weights_P, target_P)
+        )
+        return dpo_step(run.model, trees, reference, weights, targets, config, pad_id=pad_id)
 
     fit_policy(run, loss, config, session)
 
@@ -53,9 +57,9 @@ def dpo_step(
     pad_id: int,
 ) -> tuple[Tensor, Measures]:
     """Summed loss of a micro-batch of pairs, and sums of what the curves show."""
-    batch = collate(trees, pad_id=pad_id)
+    batch = collate(trees, pad_id=pad_id, device=model.device)
     logps_C = sum_by_completion(completion_logps(model, batch).logps_N, batch)
-    lengths_C = token_counts(trees) if config.is_per_token else torch.ones(len(logps_C))
+    lengths_C = sent(token_counts(trees), logps_C.device) if config.is_per_token else torch.ones_like(logps_C)
     chosen_P, rejected_P = chosen_and_rejected(logps_C / lengths_C)
     reference_chosen_P, reference_rejected_P = chosen_and_rejected(reference_P2.flatten() / lengths_C)
     result = dpo_loss(

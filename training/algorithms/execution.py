@@ -21,6 +21,7 @@ from training.algorithms.dpo import train_dpo
 from training.algorithms.events import EventWriter
 from training.algorithms.failures import TrainingFailure, failure_from
 from training.algorithms.kto import train_kto
+from training.algorithms.launch import DESERTED
 from training.algorithms.orpo import train_orpo
 from training.algorithms.ppo import train_ppo
 from training.algorithms.reward import train_reward
@@ -28,7 +29,7 @@ from training.algorithms.session import Session, Stopped
 from training.algorithms.sft import train_sft
 from training.algorithms.simpo import train_simpo
 from training.algorithms.spec import check_data, read_spec
-from training.algorithms.team import Team, joined_team
+from training.algorithms.team import Team, is_desertion, joined_team
 from training.algorithms.token_limit import token_limit
 from training.algorithms.tree_support import PaddedInstead
 
@@ -46,7 +47,10 @@ FAILED: Final = 1
 
 
 def execute(directory: Path, *, is_stop_requested: Callable[[], bool]) -> int:
-    """Carry out the order in `directory`; 0 if it finished, 1 if it failed. Raises `Stopped` if asked to stop."""
+    """Carry out the order in `directory`; 0 if it finished, 1 if it failed, 75 if another process of its team did.
+
+    Raises `Stopped` if asked to stop.
+    """
     quieten()
     try:
         (directory / "failure.json").unlink(missing_ok=True)
@@ -55,6 +59,8 @@ def execute(directory: Path, *, is_stop_requested: Callable[[], bool]) -> int:
         raise
     except Exception as error:  # the last resort: whatever it was is written down, and the exit code says it
         traceback.print_exc()
+        if is_desertion(error):
+            return DESERTED
         write_failure(directory, failure_from(error))
         return FAILED
     return FINISHED
@@ -73,7 +79,7 @@ def carry_out(directory: Path, is_stop_requested: Callable[[], bool]) -> None:
             events.log("This run is finished already.")
             return
         limit = token_limit(directory, configured=spec.config.micro_batch_tokens)
-        torch.set_num_threads(spec.num_threads)
+        torch.set_num_threads(max(1, spec.num_threads // team.num_local))
         torch.manual_seed(spec.seed)
         with warnings.catch_warnings():
             warnings.showwarning = partial(show_warning, events)
@@ -96,10 +102,14 @@ def show_warning(
 
 
 def write_failure(directory: Path, failure: TrainingFailure) -> None:
-    """Leave the reason where the supervisor looks for it; on a full disk it is on stderr at least."""
+    """Leave the reason where the supervisor looks for it; on a full disk it is on stderr at least.
+
+    The first reason stays: of several processes, the others only notice that one is gone.
+    """
     text = json.dumps({"kind": failure.kind, "error": str(failure)}, ensure_ascii=False)
     try:
-        (directory / "failure.json").write_text(text, encoding="utf-8")
+        with (directory / "failure.json").open("x", encoding="utf-8") as file:
+            file.write(text)
     except OSError:
         sys.stderr.write(text + "\n")
 

@@ -38,7 +38,8 @@ def is_disk_full(error: BaseException) -> bool:
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether `error` says that the memory of the host or of a device ran out."""
     text = str(error)
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    is_named_so = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # torch's, without torch
+    return is_named_so or "out of memory" in text or "can't allocate memory" in text
 
 
 def failure_from(error: BaseException) -> TrainingFailure:

@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
+import torch
 from torch import Tensor
 
 from training.algorithms.batches import costs, groups
 from training.algorithms.failures import TrainingFailure, is_out_of_memory
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW
+from training.algorithms.sharding import is_sharded
 from training.algorithms.team import Team
 from training.algorithms.tokenisation import TokenTree
 
@@ -65,8 +67,8 @@ def accumulate(
 ) -> dict[str, float]:
     """Leave the gradient of the summed loss over `indexes`, divided by `count`; returns the sums that were measured.
 
-    When memory runs out the gradient is dropped, the budget is halved and the batch begun again. With several
-    processes it is a failure at once: the others wait in the middle of theirs.
+    When memory runs out the gradient is dropped, the budget is halved and this process's share of the batch is begun
+    again, while the others wait for its sums. With sharded weights it is a failure at once: they wait in the middle.
     """
 
     def attempt() -> dict[str, float]:
@@ -75,8 +77,8 @@ def accumulate(
     def longest() -> int:
         return max(costs(model, [trees[index] for index in indexes]))
 
-    totals = attempt() if team.size > 1 else within_budget(attempt, [optimiser], budget, longest)
-    team.add_gradients(optimiser.parameters)
+    totals = attempt() if is_sharded(model.network) else within_budget(attempt, [optimiser], budget, longest)
+    team.add_gradients(optimiser.replicated)
     return team.add(totals)
 
 
@@ -111,9 +113,20 @@ def share_of_gradient(
     """Backward passes over this process's micro-batches; sums of the loss and of what was measured."""
     totals: dict[str, Tensor] = {}
     by_cost = sorted(indexes, key=lambda index: trees[index].num_padded_tokens)
-    for micro in groups(model, trees, max_tokens=budget.max_tokens, rows=team.share(by_cost)):
+    own = list(groups(model, trees, max_tokens=budget.max_tokens, rows=team.share(by_cost)))
+    for _ in range(team.most(len(own)) - len(own) if is_sharded(model.network) else 0):
+        summed, _ = loss(by_cost[:1])
+        (0.0 * summed).backward()  # the weights are gathered and gradients added up by all at once
+    for micro in own:
         summed, measures = loss(micro)
         (summed / count).backward()
         for name, total in {"loss": summed.detach(), **measures}.items():
             totals[name] = totals[name] + total if name in totals else total
-    return {name: float(total) for name, total in totals.items()}
+    return as_numbers(totals)
+
+
+def as_numbers(totals: Mapping[str, Tensor]) -> dict[str, float]:
+    """Scalars of a device as numbers, fetched together."""
+    if not totals:
+        return {}
+    return dict(zip(totals, torch.stack([total.double() for total in totals.values()]).tolist(), strict=True))

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from training.algorithms.batches import collate, completion_logps, micro_batches, sum_by_completion
 from training.algorithms.config import KTOConfig
+from training.algorithms.devices import sent
 from training.algorithms.examples import DataError, LabelledReply, read_labels
 from training.algorithms.gradients import Measures
 from training.algorithms.losses import kl_baseline, kto_loss
@@ -43,24 +44,26 @@ def train_kto(session: Session, config: KTOConfig) -> None:
         nonlocal baseline
         others = [mismatched[i] for i in indexes]
         logps_C = summed_logps(run.model, others, pad_id=pad_id, max_tokens=config.micro_batch_tokens)
-        baseline = kl_baseline(logps_C - reference_C2[list(indexes), 1])
+        baseline = sent(kl_baseline(logps_C - reference_C2[list(indexes), 1]), run.model.device)
         return count_examples(indexes)
 
     def loss(indexes: Sequence[int]) -> tuple[Tensor, Measures]:
         rows = list(indexes)
-        batch = collate([matched[i] for i in rows], pad_id=pad_id)
+        known = (sent(table[rows], run.model.device) for table in (reference_C2[:, 0], weights_C, is_desirable_C))
+        reference_logps_C, weights_here_C, is_wanted_C = known
+        batch = collate([matched[i] for i in rows], pad_id=pad_id, device=run.model.device)
         logps_C = sum_by_completion(completion_logps(run.model, batch).logps_N, batch)
         result = kto_loss(
             logps_C=logps_C,
-            reference_logps_C=reference_C2[rows, 0],
-            is_desirable_C=is_desirable_C[rows],
+            reference_logps_C=reference_logps_C,
+            is_desirable_C=is_wanted_C,
             baseline=baseline,
-            weights_C=weights_C[rows],
+            weights_C=weights_here_C,
             beta=config.beta,
             desirable_weight=config.desirable_weight,
             undesirable_weight=config.undesirable_weight,
         )
-        signs_C = torch.where(is_desirable_C[rows], 1.0, -1.0)
+        signs_C = torch.where(is_wanted_C, 1.0, -1.0)
         return result.losses_C.sum(), {
             "accuracy": ((signs_C * result.rewards_C).sign() + 1).sum() / 2,
             "margin": (signs_C * result.rewards_C).sum(),
@@ -106,5 +109,5 @@ def summed_logps(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: in
     """Summed log-probabilities of the one completion of each tree, nats, shape (C,)."""
     logps_C = torch.zeros(len(trees))
     for group, batch in micro_batches(model, trees, pad_id=pad_id, max_tokens=max_tokens):
-        logps_C[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch)
+        logps_C[group] = sum_by_completion(completion_logps(model, batch).logps_N, batch).cpu()
     return logps_C

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from training.algorithms.devices import sent
 from training.algorithms.tokenisation import TokenTree
 from training.algorithms.tree_attention import SHORT_TREE, Forest
 
@@ -43,9 +44,9 @@ def padded_layout(trees: Sequence[TokenTree], *, pad_id: int, device: torch.devi
         before += range(start - 1, start + len(completion) - 1)
         last.append(start + len(completion) - 1)
     return Layout(
-        input_ids_RT=torch.tensor(ids, device=device),
-        before_N=torch.tensor(before, device=device),
-        last_C=torch.tensor(last, device=device),
+        input_ids_RT=sent(torch.tensor(ids), device),
+        before_N=sent(torch.tensor(before), device),
+        last_C=sent(torch.tensor(last), device),
     )
 
 
@@ -65,14 +66,14 @@ def tree_layout(
             end += len(completion)
             last.append(end - 1)
     inputs = {
-        "position_ids": torch.tensor([positions], device=device),
+        "position_ids": sent(torch.tensor([positions]), device),
         "attention_mask": torch.zeros(1, 1, 1, 1, device=device),  # four axes: taken as it is, no mask is built
         "forest": Forest(trees, dtype=dtype, device=device, short_tree=short_tree),
     }
     return Layout(
-        input_ids_RT=torch.tensor([ids], device=device),
-        before_N=torch.tensor(before, device=device),
-        last_C=torch.tensor(last, device=device),
+        input_ids_RT=sent(torch.tensor([ids]), device),
+        before_N=sent(torch.tensor(before), device),
+        last_C=sent(torch.tensor(last), device),
         inputs=inputs,
     )
 

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-CHUNK_LOGITS: Final = 2**22  # logits made at a time: they fit a cache
+CHUNK_LOGITS: Final = 2**22  # logits made at a time on a CPU: they fit a cache
+CUDA_CHUNK_LOGITS: Final = 2**26  # and on a GPU: they fill it
 MAX_KEPT_LOGITS: Final = 2**26  # kept for the gradient at most; beyond that they are made again
 
 
@@ -51,7 +52,7 @@ class ChunkedLogps(torch.autograd.Function):
         is_greedy_N = torch.empty(len(targets_N), dtype=torch.bool, device=hidden_ND.device)
         is_kept = any(ctx.needs_input_grad) and len(targets_N) * len(weight_VD) <= MAX_KEPT_LOGITS
         kept = []
-        for chunk in chunks(len(targets_N), len(weight_VD)):
+        for chunk in chunks(len(targets_N), weight_VD):
             chances_nV, logps_N[chunk], is_greedy_N[chunk] = likelihoods(
                 hidden_ND[chunk], weight_VD, targets_N[chunk], temperature
             )
@@ -69,7 +70,7 @@ class ChunkedLogps(torch.autograd.Function):
         wants_hidden, wants_weight = ctx.needs_input_grad[:2]
         grad_hidden_ND = torch.empty_like(hidden_ND) if wants_hidden else None
         grad_weight_VD = torch.zeros_like(weight_VD, dtype=torch.float32) if wants_weight else None
-        for number, chunk in enumerate(chunks(len(targets_N), len(weight_VD))):
+        for number, chunk in enumerate(chunks(len(targets_N), weight_VD)):
             if ctx.kept:
                 chances_nV = ctx.kept[number]
             else:
@@ -109,9 +110,9 @@ def add_product(total_VD: Tensor, grad_nV: Tensor, hidden_nD: Tensor) -> None:
         total_VD += grad_nV.T @ hidden_nD
 
 
-def chunks(num_tokens: int, vocabulary: int) -> Iterator[slice]:
+def chunks(num_tokens: int, weight_VD: Tensor) -> Iterator[slice]:
     """Consecutive slices of tokens whose logits number about `CHUNK_LOGITS`."""
-    size = max(16, CHUNK_LOGITS // vocabulary)
+    size = max(16, (CUDA_CHUNK_LOGITS if weight_VD.is_cuda else CHUNK_LOGITS) // len(weight_VD))
     return (slice(start, min(start + size, num_tokens)) for start in range(0, num_tokens, size))
 
 

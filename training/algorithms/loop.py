@@ -12,11 +12,13 @@ from transformers import PreTrainedTokenizerFast
 
 from training.algorithms.batches import BatchOrder, costs
 from training.algorithms.config import CommonConfig
+from training.algorithms.devices import peak_memory_mb
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.gradients import Loss, TokenBudget, accumulate
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW, adamw, clipped_step, scheduled_rate
 from training.algorithms.session import Session, Trainables
+from training.algorithms.sharding import shard
 from training.algorithms.team import Team
 from training.algorithms.tokenisation import TokenTree
 
@@ -43,6 +45,8 @@ class Objective:
 def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
     network, team = objective.model.network, session.team
+    if config.sharding == "fsdp2" and team.size > 1:
+        shard(network, num_processes=team.size)
     optimiser = adamw(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     trainables = Trainables(network=network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
     lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same
@@ -100,7 +104,8 @@ def train_step(
     norm = clipped_step(optimiser, learning_rate=rate, max_grad_norm=config.max_grad_norm)
     num_tokens = sum(costs(model, [trees[index] for index in indexes]))
     speed = num_tokens / (time.perf_counter() - started)
-    return {**values, "learning_rate": rate, "grad_norm": norm.item(), "tokens_per_second": speed}
+    cost = {"tokens_per_second": speed, "memory_mb": peak_memory_mb(model.device)}
+    return {**values, "learning_rate": rate, "grad_norm": norm.item(), **cost}
 
 
 def evaluate(objective: Objective, session: Session, *, step: int, num_steps: int) -> dict[str, float]:

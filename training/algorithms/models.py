@@ -7,6 +7,7 @@ log-probabilities are functions of the weights alone.
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -24,7 +25,9 @@ from transformers import (
 )
 
 from training.algorithms.config import FreshModelConfig
+from training.algorithms.devices import CPU
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.sharding import BACKBONE
 from training.algorithms.tree_support import let_read_trees, reads_trees
 
 
@@ -42,15 +45,19 @@ class LanguageModel:
     network: PreTrainedModel
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.network.device
+
+    @property
     def reads_trees(self) -> bool:
         """Whether it takes rows of trees; otherwise its batches are padded."""
         return reads_trees(self.network)
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Callable[..., Any]:
         """Token ids to hidden states."""
-        backbone: nn.Module = self.network.base_model
-        return backbone
+        return backbone_of(self.network)
 
     @property
     def head(self) -> nn.Module:
@@ -66,15 +73,19 @@ class RewardModel:
     network: PreTrainedModel
 
     @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.network.device
+
+    @property
     def reads_trees(self) -> bool:
         """Whether it takes rows of trees; otherwise its batches are padded."""
         return reads_trees(self.network)
 
     @property
-    def backbone(self) -> nn.Module:
+    def backbone(self) -> Callable[..., Any]:
         """Token ids to hidden states."""
-        backbone: nn.Module = self.network.base_model
-        return backbone
+        return backbone_of(self.network)
 
     @property
     def num_members(self) -> int:
@@ -91,8 +102,19 @@ class RewardModel:
         return scores_NE.squeeze(-1) if scores_NE.shape[-1] == 1 else scores_NE.mean(dim=-1)
 
 
+def backbone_of(network: PreTrainedModel) -> Callable[..., Any]:
+    """Token ids to hidden states, also where the weights are sharded."""
+    backbone: Callable[..., Any] = getattr(network, BACKBONE, network.base_model)
+    return backbone
+
+
 def fresh_language_model(
-    config: FreshModelConfig, tokenizer: PreTrainedTokenizerFast, *, seed: int, dtype: str = "float32"
+    config: FreshModelConfig,
+    tokenizer: PreTrainedTokenizerFast,
+    *,
+    seed: int,
+    dtype: str = "float32",
+    device: torch.device = CPU,
 ) -> LanguageModel:
     """A Llama with random weights for this tokenizer; its head is not tied to the embedding."""
     torch.manual_seed(seed)
@@ -112,28 +134,32 @@ def fresh_language_model(
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    let_read_trees(network.eval().to(getattr(torch, dtype)))
+    let_read_trees(network.eval().to(device, getattr(torch, dtype)))
     return LanguageModel(network)
 
 
-def load_language_model(model: str | os.PathLike[str], *, dtype: str = "float32") -> LanguageModel:
+def load_language_model(
+    model: str | os.PathLike[str], *, dtype: str = "float32", device: torch.device = CPU
+) -> LanguageModel:
     """The causal language model of a folder or hub id. Raises `ModelInvalid`."""
-    language_model = LanguageModel(load(AutoModelForCausalLM, model, dtype=dtype))
+    language_model = LanguageModel(load(AutoModelForCausalLM, model, dtype=dtype, device=device))
     check_head(language_model, str(model))
     return language_model
 
 
-def load_reward_model(model: str | os.PathLike[str], *, dtype: str = "float32") -> RewardModel:
+def load_reward_model(
+    model: str | os.PathLike[str], *, dtype: str = "float32", device: torch.device = CPU
+) -> RewardModel:
     """A folder that a reward run left, or any one-label classifier; its head is in fp32. Raises `ModelInvalid`."""
-    return checked_reward_model(load(AutoModelForSequenceClassification, model, dtype=dtype), str(model))
+    return checked_reward_model(load(AutoModelForSequenceClassification, model, dtype=dtype, device=device), str(model))
 
 
-def load_critic(model: str | os.PathLike[str], *, dtype: str = "float32") -> RewardModel:
+def load_critic(model: str | os.PathLike[str], *, dtype: str = "float32", device: torch.device = CPU) -> RewardModel:
     """A reward model with one head: that of an ensemble is the mean of its heads. Raises `ModelInvalid`."""
-    critic = load_reward_model(model, dtype=dtype)
+    critic = load_reward_model(model, dtype=dtype, device=device)
     if critic.num_members > 1:
         members = score_head(critic.network)
-        head = nn.Linear(members.in_features, 1, bias=False)
+        head = nn.Linear(members.in_features, 1, bias=False, device=device)
         head.weight.data.copy_(members.weight.data.mean(dim=0, keepdim=True))
         critic.network.score = head
         critic.network.config.num_labels = 1
@@ -142,13 +168,19 @@ def load_critic(model: str | os.PathLike[str], *, dtype: str = "float32") -> Rew
 
 
 def reward_model_from(
-    model: str | os.PathLike[str], *, pad_id: int, dtype: str = "float32", num_members: int = 1, seed: int = 0
+    model: str | os.PathLike[str],
+    *,
+    pad_id: int,
+    dtype: str = "float32",
+    device: torch.device = CPU,
+    num_members: int = 1,
+    seed: int = 0,
 ) -> RewardModel:
     """A reward model on the backbone of a language model; its head is zero, so every score starts at 0.
 
     The heads of an ensemble start apart instead, from N(0, 1 / (D + 1)) as in Stiennon et al. (2020).
     """
-    network = load(AutoModelForSequenceClassification, model, dtype=dtype, num_labels=num_members)
+    network = load(AutoModelForSequenceClassification, model, dtype=dtype, device=device, num_labels=num_members)
     network.config.pad_token_id = pad_id
     if num_members > 1:
         network.config.ensemble_size = num_members  # tells an ensemble from a classifier of so many labels
@@ -162,7 +194,9 @@ def reward_model_from(
     return reward_model
 
 
-def load(auto_class: Any, model: str | os.PathLike[str], *, dtype: str, **settings: Any) -> PreTrainedModel:
+def load(
+    auto_class: Any, model: str | os.PathLike[str], *, dtype: str, device: torch.device, **settings: Any
+) -> PreTrainedModel:
     """`from_pretrained` with our rules, and one error for everything that a folder can lack."""
     if os.path.isabs(model) and not Path(model, "config.json").is_file():
         raise ModelInvalid(str(model), "there is no config.json in that folder.")
@@ -172,7 +206,7 @@ def load(auto_class: Any, model: str | os.PathLike[str], *, dtype: str, **settin
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
-    let_read_trees(network.eval())
+    let_read_trees(network.eval().to(device))  # on the device: its attention is another one there
     return cast(PreTrainedModel, network)
 
 
@@ -195,7 +229,7 @@ def score_head(network: PreTrainedModel) -> nn.Linear:
 @torch.no_grad()
 def check_head(model: LanguageModel, name: str) -> None:
     """Raise `ModelInvalid` if logits are more than head(hidden), as with soft-capped logits."""
-    ids_1T = torch.arange(3, 7).unsqueeze(0)
+    ids_1T = torch.arange(3, 7, device=model.device).unsqueeze(0)
     expected_1TV = model.network(input_ids=ids_1T).logits
     hidden_1TD = model.backbone(input_ids=ids_1T).last_hidden_state
     if not torch.allclose(model.head(hidden_1TD), expected_1TV, atol=1e-4):

@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.sharding import local, part_of, total_norm, whole
 
 
 class AdamW(torch.optim.AdamW):
@@ -26,10 +28,10 @@ class AdamW(torch.optim.AdamW):
         )
 
     def _master(self, parameter: nn.Parameter) -> Tensor:
-        """The fp32 tensor that stands for a weight here."""
-        if parameter.dtype == torch.float32:
+        """The fp32 tensor that stands for a weight here, or for this process's part of it."""
+        if parameter.dtype == torch.float32 and not isinstance(parameter, DTensor):
             return parameter
-        master = parameter.detach().float().requires_grad_()
+        master = local(parameter.detach()).float().requires_grad_()
         self.masters[parameter] = master
         parameter.register_post_accumulate_grad_hook(partial(hand_over, master))
         return master
@@ -50,21 +52,42 @@ class AdamW(torch.optim.AdamW):
     def copy_to_weights(self) -> None:
         """Round the masters to the weights."""
         for parameter, master in self.masters.items():
-            parameter.copy_(master)
+            if parameter.dtype != master.dtype:  # else it is the weight itself
+                local(parameter).copy_(master)
 
     def tensors(self) -> dict[str, Tensor]:
-        """State and masters as named tensors, `{parameter number}.{name}`."""
+        """State and masters as named tensors, `{parameter number}.{name}`. All processes have to ask at once."""
         state = self.state_dict()["state"]
         found = {f"{index}.{name}": tensor for index, slots in state.items() for name, tensor in slots.items()}
-        own = {id(master) for master in self.masters.values()}
-        return found | {f"{i}.master": p.detach() for i, p in enumerate(self.parameters) if id(p) in own}
+        own = {id(master) for weight, master in self.masters.items() if weight.dtype != master.dtype}
+        found |= {f"{i}.master": p.detach() for i, p in enumerate(self.parameters) if id(p) in own}
+        return {key: whole(tensor, self._weight(key)) for key, tensor in found.items()}
+
+    def _weight(self, key: str) -> Tensor:
+        """What the tensor of this name is sharded like: the weight, or for a count of steps nothing."""
+        index, name = key.split(".", 1)
+        parameter = self.parameters[int(index)]
+        weights = {id(master): weight for weight, master in self.masters.items()}
+        return torch.empty(0) if name == "step" else weights.get(id(parameter), parameter)
+
+    @property
+    def sharded(self) -> list[Tensor]:
+        """Those parameters of which this process has a part, and other processes the others."""
+        return [master for weight, master in self.masters.items() if isinstance(weight, DTensor)]
+
+    @property
+    def replicated(self) -> list[Tensor]:
+        """Those of which every process has a copy."""
+        parts = {id(part) for part in self.sharded}
+        return [parameter for parameter in self.parameters if id(parameter) not in parts]
 
     @torch.no_grad()
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """The inverse of `tensors`."""
         state: dict[int, dict[str, Tensor]] = {}
-        for key, tensor in tensors.items():
+        for key, saved in tensors.items():
             index, name = key.split(".", 1)
+            tensor = part_of(saved, self._weight(key))
             if name == "master":
                 self.parameters[int(index)].copy_(tensor)
             else:
@@ -77,7 +100,8 @@ def hand_over(master: Tensor, parameter: Tensor) -> None:
     """Add a weight's gradient to its master's, and drop it."""
     gradient, parameter.grad = parameter.grad, None
     if gradient is not None:
-        master.grad = gradient.float() if master.grad is None else master.grad.add_(gradient)
+        part = local(gradient)
+        master.grad = part.float() if master.grad is None else master.grad.add_(part)
 
 
 def adamw(network: nn.Module, *, learning_rate: float, weight_decay: float) -> AdamW:
@@ -88,6 +112,11 @@ def adamw(network: nn.Module, *, learning_rate: float, weight_decay: float) -> A
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
     ]
     return AdamW(groups, lr=learning_rate, betas=(0.9, 0.99), fused=True)
+
+
+def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
+    """Those that there are."""
+    return [parameter.grad for parameter in parameters if parameter.grad is not None]
 
 
 def scheduled_rate(step: int, *, peak: float, num_steps: int, warmup_steps: int, final: float) -> float:
@@ -106,7 +135,8 @@ def clipped_step(optimiser: AdamW, *, learning_rate: float, max_grad_norm: float
     """
     for group in optimiser.param_groups:
         group["lr"] = learning_rate
-    norm = nn.utils.clip_grad_norm_(optimiser.parameters, max_grad_norm)
+    norm = total_norm(gradients(optimiser.replicated), sharded=gradients(optimiser.sharded))
+    nn.utils.clip_grads_with_norm_(optimiser.parameters, max_grad_norm, norm)
     if not torch.isfinite(norm):
         advice = "Lower learning_rate, or resume from the last checkpoint with other data."
         raise TrainingFailure("not_a_number", f"The gradient's norm is {norm.item()}. {advice}")

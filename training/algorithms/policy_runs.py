@@ -51,7 +51,7 @@ def start_policy(
     """The initial model and the trees of all examples, which are returned in the order of the trees."""
     start = initial_model(session)
     tokeniser = chat_tokeniser(start, config)
-    model = load_language_model(start, dtype=config.dtype)
+    model = load_language_model(start, dtype=config.dtype, device=session.device)
     check_context(model.network, config)
     examples = data.train + data.held_out[: config.eval_examples]
     run = PolicyRun(

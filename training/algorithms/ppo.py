@@ -22,6 +22,7 @@ from training.algorithms.advantages import (
     whitened,
 )
 from training.algorithms.config import PPOConfig, require
+from training.algorithms.devices import peak_memory_mb
 from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
 from training.algorithms.ensembles import variance_over_members
 from training.algorithms.examples import read_prompts
@@ -54,10 +55,10 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     tokeniser = chat_tokeniser(start, config)
     check_same_tokenizer(tokeniser.tokenizer, judge)
     networks = Networks(
-        policy=load_language_model(start, dtype=config.dtype),
-        reference=load_language_model(start, dtype=config.dtype),
-        reward=load_reward_model(judge, dtype=config.dtype),
-        critic=load_critic(judge, dtype=config.dtype),
+        policy=load_language_model(start, dtype=config.dtype, device=session.device),
+        reference=load_language_model(start, dtype=config.dtype, device=session.device),
+        reward=load_reward_model(judge, dtype=config.dtype, device=session.device),
+        critic=load_critic(judge, dtype=config.dtype, device=session.device),
         stop_id=tokeniser.stop_id,
         pad_id=tokeniser.pad_id,
     )
@@ -149,7 +150,8 @@ def ppo_step(
             num_completions=len(prompts),
             horizon=config.kl_horizon,
         )
-    return {**values, "prompts_per_second": len(prompts) / (time.perf_counter() - started)}
+    speed = len(prompts) / (time.perf_counter() - started)
+    return {**values, "prompts_per_second": speed, "memory_mb": peak_memory_mb(update.networks.policy.device)}
 
 
 def targets_of(rollout: Rollout, numbers: dict[str, float], config: PPOConfig) -> Targets:
@@ -213,7 +215,8 @@ def check_ensemble(reward: RewardModel, config: PPOConfig) -> None:
 
 def evaluate_ppo(networks: Networks, prompts: Sequence[Prompt], config: PPOConfig) -> dict[str, float]:
     """Score, KL and the like of completions sampled for held-out prompts; training's random state is left alone."""
-    with torch.random.fork_rng(devices=[]):
+    device = networks.policy.device
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
         rollout = roll_out(networks, prompts, config)
     targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)

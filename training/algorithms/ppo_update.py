@@ -21,6 +21,7 @@ from training.algorithms.batches import (
     pick_up,
 )
 from training.algorithms.config import PPOConfig
+from training.algorithms.devices import sent
 from training.algorithms.divergence import kl_k3
 from training.algorithms.gradients import TokenBudget, within_budget
 from training.algorithms.losses import ppo_policy_loss, ppo_value_loss, truncated_importance_weights
@@ -116,7 +117,8 @@ class Update:
         trains_policy: bool,
     ) -> dict[str, Tensor]:
         """Gradients of one micro-batch, divided by the minibatch's tokens; sums of what the curves show."""
-        rows, config = list(group), self.config
+        config = self.config
+        rows = sent(torch.tensor(group), self.networks.policy.device)
         old_logps_N, old_values_N = pick_up(rollout.logps_CL[rows], batch), pick_up(rollout.values_CL[rows], batch)
         values_N = completion_values(self.networks.critic, batch)
         value_losses_N = ppo_value_loss(
@@ -151,7 +153,7 @@ class Update:
         return clipped_step(optimiser, learning_rate=rate, max_grad_norm=self.config.max_grad_norm).item()
 
 
-def importance_weights(rollout: Rollout, rows: Sequence[int], batch: TreeBatch, *, cap: float) -> Tensor | float:
+def importance_weights(rollout: Rollout, rows: Tensor, batch: TreeBatch, *, cap: float) -> Tensor | float:
     """What each token of a micro-batch weighs because another engine sampled it, shape (N,); 1 if none did."""
     if rollout.sampler_logps_CL is None:
         return 1.0

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from training.algorithms.batches import collate, completion_member_scores
 from training.algorithms.config import RewardConfig
+from training.algorithms.devices import sent
 from training.algorithms.ensembles import bootstrap_counts, reliability, variance_over_members
 from training.algorithms.gradients import Measures
 from training.algorithms.judged_trees import JudgedPair, JudgedTree, read_judged_trees
@@ -35,6 +36,7 @@ def train_reward(session: Session, config: RewardConfig) -> None:
         start,
         pad_id=tokeniser.pad_id,
         dtype=config.dtype,
+        device=session.device,
         num_members=config.ensemble_size,
         seed=session.spec.seed,
     )
@@ -97,8 +99,8 @@ class ScoredTrees:
     items: Sequence[JudgedTree]
     scores_CE: Tensor
     pairs: Sequence[JudgedPair]
-    chosen: Sequence[int]  # numbers of the P chosen completions among the C
-    rejected: Sequence[int]
+    chosen: Tensor  # numbers of the P chosen completions among the C
+    rejected: Tensor
 
     def member_margins(self) -> Tensor:
         """By how much each member puts the chosen completion above the rejected one, without gradient, (P, E)."""
@@ -107,7 +109,7 @@ class ScoredTrees:
 
     def column(self, name: str) -> Tensor:
         """A field of the pairs, shape (P,)."""
-        return torch.tensor([getattr(pair, name) for pair in self.pairs], device=self.scores_CE.device)
+        return sent(torch.tensor([getattr(pair, name) for pair in self.pairs]), self.scores_CE.device)
 
 
 def score(model: RewardModel, items: Sequence[JudgedTree], *, pad_id: int) -> ScoredTrees:
@@ -116,10 +118,12 @@ def score(model: RewardModel, items: Sequence[JudgedTree], *, pad_id: int) -> Sc
     placed = [(start, pair) for start, item in zip(starts, items, strict=True) for pair in item.pairs]
     return ScoredTrees(
         items=items,
-        scores_CE=completion_member_scores(model, collate([item.tree for item in items], pad_id=pad_id)),
+        scores_CE=completion_member_scores(
+            model, collate([item.tree for item in items], pad_id=pad_id, device=model.device)
+        ),
         pairs=[pair for _, pair in placed],
-        chosen=[start + pair.chosen for start, pair in placed],
-        rejected=[start + pair.rejected for start, pair in placed],
+        chosen=sent(torch.tensor([start + pair.chosen for start, pair in placed], dtype=torch.long), model.device),
+        rejected=sent(torch.tensor([start + pair.rejected for start, pair in placed], dtype=torch.long), model.device),
     )
 
 
@@ -143,7 +147,7 @@ def member_loss(scored: ScoredTrees, scores_C: Tensor, config: RewardConfig, cou
     return bradley_terry_loss(
         chosen_scores_P=scores_C[scored.chosen],
         rejected_scores_P=scores_C[scored.rejected],
-        weights_P=scored.column("weight") * torch.tensor(counts_P, device=scores_C.device),
+        weights_P=scored.column("weight") * sent(torch.tensor(counts_P), scores_C.device),
         p_chosen_P=scored.column("p_chosen"),
         p_tied_P=scored.column("p_tied"),
         margins_P=scored.column("margin"),

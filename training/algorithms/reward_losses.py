@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from training.algorithms.devices import sent
 from training.algorithms.losses import noisy_target
 
 Tiers = Sequence[Sequence[int]]  # a weak ordering of 0 … K-1, best first, ties inside a tier
@@ -141,7 +142,7 @@ def plackett_luce_loss(*, scores_K: Tensor, tiers: Tiers) -> Tensor:
     win for each.
     """
     order = [completion for tier in tiers for completion in tier]
-    ordered_K = scores_K.float()[order]
-    members_RK, weights_R = (table.to(scores_K.device) for table in choice_table(tuple(map(len, tiers))))
+    ordered_K = scores_K.float()[sent(torch.tensor(order), scores_K.device)]
+    members_RK, weights_R = (sent(table, scores_K.device) for table in choice_table(tuple(map(len, tiers))))
     sets_R = torch.logsumexp(ordered_K.masked_fill(~members_RK, -torch.inf), dim=-1)
     return weights_R @ sets_R - ordered_K.sum()

@@ -21,6 +21,7 @@ from training.algorithms.batches import (
     micro_batches,
 )
 from training.algorithms.config import PPOConfig
+from training.algorithms.devices import sent
 from training.algorithms.ensembles import conservative_scores
 from training.algorithms.logps import token_entropy, token_logps
 from training.algorithms.models import LanguageModel, RewardModel
@@ -61,15 +62,18 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
     """Sample one completion a prompt and let all networks read it."""
     trees = sample_trees(networks, prompts, config)
     num_columns = max(len(tree.completions[0]) for tree in trees)
-    tables = {name: torch.zeros(len(trees), num_columns) for name in ("mask", "logps", "reference", "entropy", "value")}
-    member_scores_CE = torch.zeros(len(trees), networks.reward.num_members)
+    device = networks.policy.device
+    names = ("mask", "logps", "reference", "entropy", "value")
+    tables = {name: torch.zeros(len(trees), num_columns, device=device) for name in names}
+    member_scores_CE = torch.zeros(len(trees), networks.reward.num_members, device=device)
     for group, batch in micro_batches(
         networks.policy, trees, pad_id=networks.pad_id, max_tokens=config.micro_batch_tokens
     ):
+        rows = sent(torch.tensor(group), device)
         for name, values_N in read(networks, batch, temperature=config.temperature).items():
             table = lay_out(values_N, batch)
-            tables[name][group, : table.shape[1]] = table
-        member_scores_CE[group] = completion_member_scores(networks.reward, batch)
+            tables[name][rows, : table.shape[1]] = table
+        member_scores_CE[rows] = completion_member_scores(networks.reward, batch)
     return Rollout(
         trees=trees,
         mask_CL=tables["mask"],
@@ -81,7 +85,7 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
             member_scores_CE, variance_penalty=config.variance_penalty, is_worst_case=config.worst_case
         ),
         member_scores_CE=member_scores_CE,
-        is_stopped_C=torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]),
+        is_stopped_C=sent(torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]), device),
     )
 
 
@@ -105,7 +109,7 @@ def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[st
     head = networks.policy.head
     scored = token_logps(hidden_ND=hidden_ND, targets_N=batch.targets_N, head=head, temperature=temperature)
     return {
-        "mask": torch.ones(len(batch.targets_N)),
+        "mask": torch.ones_like(scored.logps_N),
         "logps": scored.logps_N,
         "entropy": token_entropy(hidden_ND=hidden_ND, head=head, temperature=temperature),
         "reference": completion_logps(networks.reference, batch, temperature=temperature).logps_N,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
+from training.algorithms.devices import sent
 from training.algorithms.models import LanguageModel
 
 
@@ -29,11 +30,11 @@ def sample_completions(
 
     Temperature 0 is greedy. Prompts are padded on the left; pads are masked and do not count as positions.
     """
-    ids_BT, mask_BT = left_padded(prompts, pad_id=pad_id)
+    ids_BT, mask_BT = (sent(table, model.device) for table in left_padded(prompts, pad_id=pad_id))
     positions_BT = (mask_BT.cumsum(-1) - 1).clamp(min=0)
     cache = DynamicCache(config=model.network.config)
     sampled: list[list[int]] = [[] for _ in prompts]
-    active_B = torch.arange(len(prompts))
+    active_B = torch.arange(len(prompts), device=model.device)
     while True:
         hidden_BTD = model.backbone(
             input_ids=ids_BT,

@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 from training.algorithms.checkpoints import Checkpoint, newest_valid, write_checkpoint
 from training.algorithms.config import config_fields
+from training.algorithms.devices import own_device, random_state, restore_random_state
 from training.algorithms.events import EventWriter
 from training.algorithms.optimiser import AdamW
 from training.algorithms.retention import finish_removals, retain
+from training.algorithms.sharding import cut_weights, whole_weights
 from training.algorithms.spec import REFERENCE_CACHE, Spec
 from training.algorithms.team import Team
 
@@ -40,6 +41,23 @@ class Trainables:
     numbers: dict[str, float] = field(default_factory=dict)  # running statistics, an adaptive beta
 
 
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """What the processes of a team hold between them, as whole tensors."""
+
+    weights: dict[str, Tensor] | None  # of the network; None where this process has them all
+    optimisers: Mapping[str, dict[str, Tensor]]
+
+    @classmethod
+    def of(cls, trainables: Trainables, *, is_final: bool) -> Self:
+        """All processes have to ask at once. A final checkpoint needs no optimisers."""
+        wanted = {} if is_final else trainables.optimisers
+        return cls(
+            weights=whole_weights(trainables.network),
+            optimisers={name: optimiser.tensors() for name, optimiser in wanted.items()},
+        )
+
+
 @dataclass(kw_only=True)
 class Session:
     """One process working on one run directory."""
@@ -49,6 +67,7 @@ class Session:
     events: EventWriter
     is_stop_requested: Callable[[], bool]  # whether SIGTERM has come
     team: Team = field(default_factory=Team)  # the processes that work on it
+    device: torch.device = field(default_factory=own_device)  # where this process computes
     started_at: float = field(default_factory=time.monotonic)
     seconds_before: float = 0.0  # wall time of earlier processes of this run
     freed: list[int] = field(default_factory=list)  # bytes of each checkpoint that this process has removed
@@ -93,14 +112,15 @@ class Session:
 
     def save(self, trainables: Trainables, *, step: int, is_final: bool = False) -> None:
         """Write, announce and retain, if this process leads. The final checkpoint leaves the optimiser out."""
+        gathered = Gathered.of(trainables, is_final=is_final)
+        self.saved_step = step
         if not self.team.is_leader:
             return
         checkpoint = write_checkpoint(
             self.checkpoints,
             step=step,
-            write=lambda folder: self._write(folder, trainables, step=step, is_final=is_final),
+            write=lambda folder: self._write(folder, trainables, gathered, step=step, is_final=is_final),
         )
-        self.saved_step = step
         config = self.spec.config
         self.freed += retain(self.checkpoints, num_newest=config.keep_checkpoints, best_by=config.best_by)
         self._announce(checkpoint, step=step, is_final=is_final)
@@ -129,7 +149,7 @@ class Session:
         for name, optimiser in trainables.optimisers.items():
             optimiser.restore(load_file(trainer / f"{name}.safetensors"))
         trainables.numbers.update(state["numbers"])
-        torch.set_rng_state(torch.frombuffer(bytearray(base64.b64decode(state["rng"])), dtype=torch.uint8))
+        restore_random_state(state, self.device)
         self.seconds_before, self.saved_step = state["seconds"], checkpoint.step
         self.events.log(f"Resumed from {checkpoint.path.name}.")
         return int(state["step"])
@@ -142,23 +162,23 @@ class Session:
             self.events.log(f"Stopped by request after step {step}.")
             raise Stopped
 
-    def _write(self, folder: Path, trainables: Trainables, *, step: int, is_final: bool) -> None:
-        trainables.network.save_pretrained(folder)
+    def _write(self, folder: Path, trainables: Trainables, gathered: Gathered, *, step: int, is_final: bool) -> None:
+        trainables.network.save_pretrained(folder, state_dict=gathered.weights)
         trainables.tokenizer.save_pretrained(folder)
         trainer = folder / "trainer"
         trainer.mkdir()
         if not is_final:
             for name, network in trainables.side_networks.items():
                 network.save_pretrained(trainer / name)
-            for name, optimiser in trainables.optimisers.items():
-                save_file(optimiser.tensors(), trainer / f"{name}.safetensors")
+            for name, tensors in gathered.optimisers.items():
+                save_file(tensors, trainer / f"{name}.safetensors")
         state: dict[str, Any] = {
             "step": step,
             "is_final": is_final,
             "seconds": self.seconds,
             "numbers": trainables.numbers,
             "held_out": self.events.measured_at(step),
-            "rng": base64.b64encode(torch.get_rng_state().numpy().tobytes()).decode(),
+            **random_state(self.device),
             "algorithm": self.spec.algorithm,
             "config": config_fields(self.spec.config),
             "data_sha256": self.spec.data_sha256,
@@ -174,7 +194,8 @@ def read_state(folder: Path) -> dict[str, Any]:
 
 def load_weights(network: nn.Module, folder: Path) -> None:
     """Copy the weights of a checkpoint's folder into a network of the same shape."""
-    missing, unexpected = network.load_state_dict(load_file(folder / "model.safetensors"), strict=False)
+    weights = cut_weights(network, load_file(folder / "model.safetensors"))
+    missing, unexpected = network.load_state_dict(weights, strict=False)
     tied = getattr(network, "_tied_weights_keys", None) or ()
     if unexpected or set(missing) - set(tied):
         raise RuntimeError(f"{folder} holds other weights than the network: {missing}, {unexpected}")

@@ -63,7 +63,7 @@ def as_tree(item: Demonstration, tokeniser: ChatTokeniser) -> TokenTree:
 
 def sft_step(model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int) -> tuple[Tensor, Measures]:
     """Summed loss of a micro-batch, and how many of its tokens the model would have chosen itself."""
-    scored = completion_logps(model, collate(trees, pad_id=pad_id))
+    scored = completion_logps(model, collate(trees, pad_id=pad_id, device=model.device))
     return sft_loss(logps_N=scored.logps_N).sum(), {"token_accuracy": scored.is_greedy_N.sum()}
 
 

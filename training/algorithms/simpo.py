@@ -12,6 +12,7 @@ from torch import Tensor
 
 from training.algorithms.batches import collate, completion_logps, sum_by_completion
 from training.algorithms.config import SimPOConfig
+from training.algorithms.devices import sent
 from training.algorithms.examples import read_pairs
 from training.algorithms.gradients import Measures
 from training.algorithms.losses import noisy_target, simpo_loss
@@ -28,16 +29,16 @@ def train_simpo(session: Session, config: SimPOConfig) -> None:
 
     def loss(indexes: Sequence[int]) -> tuple[Tensor, Measures]:
         rows = list(indexes)
-        batch = collate([run.trees[i] for i in rows], pad_id=run.tokeniser.pad_id)
+        batch = collate([run.trees[i] for i in rows], pad_id=run.tokeniser.pad_id, device=run.model.device)
         logps_N = completion_logps(run.model, batch).logps_N
         chosen_P, rejected_P = chosen_and_rejected(mean_by_completion(logps_N, batch))
         result = simpo_loss(
             chosen_mean_logps_P=chosen_P,
             rejected_mean_logps_P=rejected_P,
-            weights_P=weights_P[rows],
+            weights_P=sent(weights_P[rows], run.model.device),
             beta=config.beta,
             target_margin=config.target_margin,
-            target_P=target_P[rows],
+            target_P=sent(target_P[rows], run.model.device),
         )
         summed_P2 = chosen_and_rejected(sum_by_completion(logps_N, batch))
         return result.losses_P.sum(), policy_measures(result, *summed_P2)

@@ -50,14 +50,17 @@ def start_language_model(
     A resumed run takes the tokenizer from its checkpoint instead of training it again.
     """
     if session.spec.init_model is not None:
-        model = load_language_model(session.spec.init_model, dtype=config.dtype)
+        model = load_language_model(session.spec.init_model, dtype=config.dtype, device=session.device)
         return model, chat_tokeniser(session.spec.init_model, config)
     checkpoint = session.newest_checkpoint()
     if checkpoint is not None:
-        return load_language_model(checkpoint.path, dtype=config.dtype), chat_tokeniser(str(checkpoint.path), config)
+        model = load_language_model(checkpoint.path, dtype=config.dtype, device=session.device)
+        return model, chat_tokeniser(str(checkpoint.path), config)
     tokenizer = train_tokenizer(spoken(demonstrations), vocab_size=config.fresh.vocab_size)
     limits = {"max_prompt_tokens": config.max_prompt_tokens, "max_completion_tokens": config.max_completion_tokens}
-    model = fresh_language_model(config.fresh, tokenizer, seed=session.spec.seed, dtype=config.dtype)
+    model = fresh_language_model(
+        config.fresh, tokenizer, seed=session.spec.seed, dtype=config.dtype, device=session.device
+    )
     return model, ChatTokeniser(tokenizer, **limits)
 
 

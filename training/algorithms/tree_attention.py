@@ -23,6 +23,7 @@ from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
+from training.algorithms.devices import sent
 from training.algorithms.tokenisation import TokenTree
 
 SHORT_TREE: Final = 96  # tokens up to which trees are tabulated
@@ -146,9 +147,9 @@ def tabulated(places: Sequence[Place], longest: int, *, dtype: torch.dtype, devi
     is_seen_BTT = ((key_B1T == 0) | (key_B1T == query_BT1)) & (columns_T <= columns_T.unsqueeze(-1))
     mask_BTT = torch.zeros(is_seen_BTT.shape, dtype=dtype).masked_fill_(~is_seen_BTT, -torch.inf)
     return Table(
-        tokens_BT=torch.where(is_token_BT, starts_B.unsqueeze(-1) + columns_T, 0).to(device),
-        cells=is_token_BT.flatten().nonzero().squeeze(-1).to(device),
-        mask_B1TT=mask_BTT.unsqueeze(1).to(device),
+        tokens_BT=sent(torch.where(is_token_BT, starts_B.unsqueeze(-1) + columns_T, 0), device),
+        cells=sent(is_token_BT.flatten().nonzero().squeeze(-1), device),
+        mask_B1TT=sent(mask_BTT.unsqueeze(1), device),
     )
 
 
@@ -165,9 +166,9 @@ def stretches(places: Sequence[Place], device: torch.device) -> Stretches:
             query_lengths.append(length)
     key_lengths = [len(stretch) for stretch in keys]
     return Stretches(
-        keys=torch.cat(keys).to(device),
-        query_ends=running_ends(query_lengths).to(device),
-        key_ends=running_ends(key_lengths).to(device),
+        keys=sent(torch.cat(keys), device),
+        query_ends=sent(running_ends(query_lengths), device),
+        key_ends=sent(running_ends(key_lengths), device),
         longest_query=max(query_lengths),
         longest_key=max(key_lengths),
     )
@@ -200,7 +201,7 @@ def tree_attention(
         )
     if settings.get("softcap") is not None or settings.get("sliding_window") is not None or dropout:
         raise ValueError("Rows of trees know no sliding window, no soft cap and no dropout.")
-    if query.is_cuda and query.dtype != torch.float32:
+    if takes_variable_lengths(query):
         return by_variable_length(query, key, value, forest.stretches, scaling=scaling), None
     num_groups = query.shape[1] // key.shape[1]
     if num_groups > 1:
@@ -208,6 +209,11 @@ def tree_attention(
     if forest.table is not None:
         return by_table(query, key, value, forest.table, scaling=scaling), None
     return by_stretch(query, key, value, forest, scaling=scaling).transpose(1, 2), None
+
+
+def takes_variable_lengths(query: Tensor) -> bool:
+    """Whether torch's variable-length attention, which is flash attention, can be asked."""
+    return query.is_cuda and query.dtype in (torch.bfloat16, torch.float16)
 
 
 def by_table(query: Tensor, key: Tensor, value: Tensor, table: Table, *, scaling: float | None) -> Tensor:
@@ -258,8 +264,8 @@ def by_variable_length(
     query_THE, key_THE, value_THE = (tensor[0].transpose(0, 1) for tensor in (query, key, value))
     found_THE = varlen_attn(
         query_THE.contiguous(),
-        key_THE[layout.keys],
-        value_THE[layout.keys],
+        key_THE.index_select(0, layout.keys),
+        value_THE.index_select(0, layout.keys),
         layout.query_ends,
         layout.key_ends,
         layout.longest_query,

@@ -60,8 +60,8 @@ def scored(scores_CE: Tensor, items: Sequence[JudgedTree]) -> ScoredTrees:
         items=items,
         scores_CE=scores_CE,
         pairs=[pair for item in items for pair in item.pairs],
-        chosen=list(numbers),
-        rejected=[number + 1 for number in numbers],
+        chosen=torch.tensor(numbers),
+        rejected=torch.tensor([number + 1 for number in numbers]),
     )
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.training.algorithms.builders import ROOT, carry_out, events, failure, order, saved_model, saved_reward_model
+from tests.training.algorithms.builders import carry_out, events, failure, order, saved_model, saved_reward_model
 from training.algorithms import dpo, reference
 from training.algorithms.execution import execute
 from training.algorithms.ppo_update import Update
@@ -120,21 +117,6 @@ def test_an_example_that_alone_is_too_long_ends_the_run_with_advice(
     assert carry_out(directory) == 1
     assert failure(directory)["kind"] == "out_of_memory"
     assert "a single example of" in failure(directory)["error"]
-
-
-def test_two_processes_take_the_steps_of_one(tmp_path: Path) -> None:
-    start = saved_model(tmp_path / "policy")
-    settings = {**SETTINGS, "batch_size": 5}
-    alone, together = (order(tmp_path / name, "dpo", settings, init_model=start) for name in ("alone", "together"))
-    assert carry_out(alone) == 0
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    command = [*launcher, "-m", "training.algorithms.run", str(together)]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr
-    assert len(curve(alone)) == 2 * 6
-    assert curve(together) == pytest.approx(curve(alone), abs=1e-5)
-    assert sum(event["is_final"] for event in events(together, "checkpoint")) == 1
 
 
 def test_runs_share_what_the_reference_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
