@@ -1,20 +1,22 @@
 """Which of a prompt's completions are compared with each other: at random, or by a reward model's scores.
 
 The widest apart are those that people decide quickly and surely; the closest are those that a reward model learns most
-from. Either way a comparison remembers which scores chose it.
+from; the most disputed are those about which the members of a reward ensemble disagree most. Either way a comparison
+remembers which scores chose it.
 """
 
 import itertools
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from annotation.models import Comparison
 from annotation.new_comparisons import NewComparison
 from core.errors import ConcordError
-from generation.candidate_quality.score_spread import closest_first, widest_first
+from generation.candidate_quality.score_spread import closest_first, most_disputed_first, widest_first
 from generation.models import Completion, Prompt, SamplingRun, ScoringRun
-from generation.scoring_services import scores_of
+from generation.scoring_services import member_scores_of, scores_of
 
 Choice = Comparison.Choice
 
@@ -37,7 +39,7 @@ class CandidateChoice:
         if self.choice not in Choice.values:
             raise ChoiceRefused(f"choice must be one of {', '.join(Choice.values)}, got {self.choice!r}.")
         if (self.scoring_run is None) != (self.choice == Choice.RANDOM):
-            raise ChoiceRefused("Name a scoring run to choose the widest or the closest by, none to choose at random.")
+            raise ChoiceRefused("Name a scoring run to choose by, none to choose at random.")
 
     def check(self, sampling_run: SamplingRun) -> None:
         """Raises `ChoiceRefused` unless the scores are of these completions, and whole."""
@@ -48,6 +50,9 @@ class CandidateChoice:
             raise ChoiceRefused(f"{run} scored completions of another sampling run than {sampling_run}.")
         if run.status != ScoringRun.Status.FINISHED:
             raise ChoiceRefused(f"{run} is {run.get_status_display().lower()}; its scores are not whole.")
+        if self.choice == Choice.DISPUTED and not run.is_by_ensemble:
+            advice = "Train a reward model with ensemble_size above 1 and score by it."
+            raise ChoiceRefused(f"{run.reward_model} has a single head, and nobody to disagree with. {advice}")
 
 
 def chosen_groups(
@@ -59,23 +64,25 @@ def chosen_groups(
     rng: random.Random,
 ) -> list[NewComparison]:
     """Of each prompt's completions up to `max_per_prompt` groups of `size`, drawn, or the first by their scores."""
-    scores = scores_of(how.scoring_run) if how.scoring_run else None
+    order = _order_of(how)
     groups = []
     for prompt, candidates in _by_prompt(completions):
         possible = list(itertools.combinations(candidates, size))
         rng.shuffle(possible)
-        if scores is not None:
-            possible = _ordered(possible, scores, how.choice)
-        groups += [NewComparison(prompt=prompt, completions=group) for group in possible[:max_per_prompt]]
+        by_ids = {tuple(completion.pk for completion in group): group for group in possible}
+        ordered = [by_ids[tuple(ids)] for ids in order(by_ids)]
+        groups += [NewComparison(prompt=prompt, completions=group) for group in ordered[:max_per_prompt]]
     return groups
 
 
-def _ordered(
-    possible: Sequence[tuple[Completion, ...]], scores: Mapping[int, float], choice: str
-) -> list[tuple[Completion, ...]]:
-    by_ids = {tuple(completion.pk for completion in group): group for group in possible}
-    order = widest_first if choice == Choice.WIDEST else closest_first
-    return [by_ids[tuple(ids)] for ids in order(by_ids, scores)]
+def _order_of(how: CandidateChoice) -> Callable[[Iterable[Sequence[int]]], list[Sequence[int]]]:
+    """Groups of completions, by their ids, in the order in which they are taken."""
+    run = how.scoring_run
+    if run is None:
+        return list
+    if how.choice == Choice.DISPUTED:
+        return partial(most_disputed_first, members=member_scores_of(run))
+    return partial(widest_first if how.choice == Choice.WIDEST else closest_first, scores=scores_of(run))
 
 
 def _by_prompt(completions: Iterable[Completion]) -> list[tuple[Prompt, list[Completion]]]:

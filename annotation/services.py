@@ -113,7 +113,8 @@ def add_comparisons(
     """Compare the distinct completions of each prompt of a sampling run; returns how many comparisons are new.
 
     `size` defaults to the question's number of completions. Near-duplicates are never compared. Of many possible
-    groups `max_per_prompt` are taken: a seeded choice, or those whose scores lie widest apart or closest together.
+    groups `max_per_prompt` are taken: a seeded choice, or those whose scores lie widest apart or closest together, or
+    about which a reward ensemble's members disagree most.
     Adding the same run again adds nothing twice. Raises `CampaignRefused`, `ChoiceRefused`.
     """
     how = CandidateChoice(choice=choice, scoring_run=scoring_run)

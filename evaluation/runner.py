@@ -3,6 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -165,8 +166,7 @@ def _margins(
     from training.algorithms import scoring  # torch: in workers only
 
     if subject.kind == LanguageModel.Kind.REWARD:
-        chosen, rejected = _both(scoring.score_completions, subject.location, rows)
-        return _differences(chosen, rejected), {"score": "reward model"}
+        return _reward_margins(*_both(scoring.score_by_members, subject.location, rows))
     assert run.baseline is not None  # noqa: S101 -- the service refuses policies without a reference
     beta = _beta(subject)
     ours = _differences(*_both(scoring.completion_logps, subject.location, rows))
@@ -175,12 +175,31 @@ def _margins(
     return [beta * (own - base) for own, base in zip(ours, reference, strict=True)], details
 
 
-def _both(score: Any, location: str, rows: Sequence[dict[str, Any]]) -> tuple[list[float], list[float]]:
+def _reward_margins(
+    chosen: Sequence[Sequence[float]], rejected: Sequence[Sequence[float]]
+) -> tuple[list[float], dict[str, Any]]:
+    """Differences of mean scores; of an ensemble's members also whether they disagree where it errs."""
+    margins = [_differences(*both) for both in zip(chosen, rejected, strict=True)]
+    means, num_members = [fmean(members) for members in margins], len(margins[0])
+    if num_members == 1:
+        return means, {"score": "reward model"}
+    import torch  # in workers only
+
+    from training.algorithms.ensembles import reliability
+
+    found = reliability(torch.tensor(margins), torch.ones(len(margins)))
+    return means, {
+        "score": f"mean of {num_members} members",
+        **{name: round(value, 4) for name, value in found.items()},
+    }
+
+
+def _both(score: Any, location: str, rows: Sequence[dict[str, Any]]) -> tuple[list[Any], list[Any]]:
     """Scores of the chosen and of the rejected completions, in one call."""
     conversations = [json.loads(row["prompt"]) for row in rows]
     completions = [row["chosen"] for row in rows] + [row["rejected"] for row in rows]
     try:
-        scores: list[float] = score(location, conversations * 2, completions)
+        scores: list[Any] = score(location, conversations * 2, completions)
     except TrainingFailure as error:
         raise JobFailed(str(error), failure_kind=error.kind) from error
     return scores[: len(rows)], scores[len(rows) :]

@@ -19,7 +19,7 @@ WHEN = {
     "sampling_run": "kind=pairwise|ranking|rating",
     "max_per_prompt": "kind=pairwise|ranking|rating sampling_run",
     "choice": "kind=pairwise|ranking|rating sampling_run",
-    "scoring_run": "kind=pairwise|ranking|rating sampling_run choice=widest|closest",
+    "scoring_run": "kind=pairwise|ranking|rating sampling_run choice=widest|closest|disputed",
     "prompt_set": "kind=demonstration",
     "random_share": "selection=adaptive",
     "settled_probability": "selection=adaptive",
@@ -139,6 +139,13 @@ class CampaignForm(GuidelinesForm):
             self.add_error("scoring_run", "Name the scores to choose by, or choose at random.")
         elif scoring_run.sampling_run_id != cleaned["sampling_run"].pk:
             self.add_error("scoring_run", f"“{scoring_run}” has scored the completions of another sampling run.")
+        else:
+            self._clean_dispute(cleaned["choice"], scoring_run)
+
+    def _clean_dispute(self, choice: str, scoring_run: ScoringRun) -> None:
+        """A reward model with one head disputes nothing."""
+        if choice == Comparison.Choice.DISPUTED and not scoring_run.is_by_ensemble:
+            self.add_error("scoring_run", f"{scoring_run.reward_model} has a single head, and nobody to disagree with.")
 
     def _choose(self, name: str, rows: Any) -> None:
         field = self.fields[name]

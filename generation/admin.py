@@ -175,7 +175,7 @@ class ScoringRunAdmin(JobAdmin):
 class CompletionScoreAdmin(RecordAdmin):
     """What reward models said."""
 
-    list_display = ("id", "run", "completion", "value")
+    list_display = ("id", "run", "completion", "value", "variance")
     search_fields = ("run__name",)
     list_select_related = ("run", "completion")
     is_deletable = False

@@ -1,6 +1,7 @@
 """Starting scoring runs, and keeping what reward models say."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from statistics import fmean
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -58,15 +59,23 @@ def unscored(run: ScoringRun) -> QuerySet[Completion]:
     return ordered
 
 
-def store_scores(*, run: ScoringRun, scores: Mapping[int, float]) -> None:
-    """Keep scores by completion. The attempt must still own the run."""
+def store_scores(*, run: ScoringRun, scores: Mapping[int, Sequence[float]]) -> None:
+    """Keep by completion what each member of the reward model says. The attempt must still own the run."""
     with transaction.atomic():
         jobs.renew(run, num_done=run.num_done + len(scores))
         CompletionScore.objects.bulk_create(
-            CompletionScore(run=run, completion_id=pk, value=value) for pk, value in scores.items()
+            CompletionScore(
+                run=run, completion_id=pk, value=fmean(members), members=members if len(members) > 1 else []
+            )
+            for pk, members in scores.items()
         )
 
 
 def scores_of(run: ScoringRun) -> dict[int, float]:
     """Completion → score."""
     return dict(run.scores.order_by().values_list("completion_id", "value"))
+
+
+def member_scores_of(run: ScoringRun) -> dict[int, list[float]]:
+    """Completion → what each member of an ensemble says; empty where a single head spoke."""
+    return dict(run.scores.exclude(members=[]).order_by().values_list("completion_id", "members"))

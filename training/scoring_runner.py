@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from math import isfinite
-from statistics import fmean
 
 from core import jobs
 from core.jobs import JobFailed
@@ -28,18 +28,17 @@ def score(run: ScoringRun) -> None:
         for start in range(0, len(missing), CHUNK):
             chunk = missing[start : start + CHUNK]
             members = scorer([one.prompt.messages for one in chunk], [one.text for one in chunk])
-            values = [fmean(said) for said in members]
-            services.store_scores(
-                run=run, scores=_checked(run, dict(zip([one.pk for one in chunk], values, strict=True)))
-            )
+            scores = dict(zip([one.pk for one in chunk], members, strict=True))
+            services.store_scores(run=run, scores=_checked(run, scores))
             jobs.beat(run)
     except TrainingFailure as error:
         raise JobFailed(f"{run.reward_model}: {error}", failure_kind=error.kind) from error
 
 
-def _checked(run: ScoringRun, scores: dict[int, float]) -> dict[int, float]:
+def _checked(run: ScoringRun, scores: Mapping[int, Sequence[float]]) -> Mapping[int, Sequence[float]]:
     """Nobody can be ranked by what is not a number."""
-    for pk, value in scores.items():
-        if not isfinite(value):
-            raise JobFailed(f"{run.reward_model} scores completion {pk} with {value}.", failure_kind="not_a_number")
+    for pk, members in scores.items():
+        for value in members:
+            if not isfinite(value):
+                raise JobFailed(f"{run.reward_model} scores completion {pk} with {value}.", failure_kind="not_a_number")
     return scores

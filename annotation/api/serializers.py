@@ -77,7 +77,7 @@ class ComparisonsInput(InputSerializer):
     choice = serializers.ChoiceField(
         choices=Comparison.Choice.choices,
         default=Comparison.Choice.RANDOM,
-        help_text="Of many: any, or by the scores of `scoring_run` those widest apart or closest together.",
+        help_text="Of many: any, or by the scores of `scoring_run` the widest, closest or most disputed.",
     )
     scoring_run = VisibleField(queryset=ScoringRun.objects.all(), allow_null=True, default=None)
 

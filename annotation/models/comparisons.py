@@ -21,6 +21,7 @@ class Comparison(models.Model):
         RANDOM = "random", "At random"  # of all possible ones, or all of them
         WIDEST = "widest", "Widest apart"  # by scoring_run: of two, the best and the worst
         CLOSEST = "closest", "Closest together"  # by scoring_run: what it can hardly tell apart
+        DISPUTED = "disputed", "Most disputed"  # by scoring_run: whose order its reward ensemble disagrees about most
 
     campaign = models.ForeignKey(Campaign, on_delete=models.CASCADE, related_name="comparisons")
     prompt = models.ForeignKey(Prompt, on_delete=models.PROTECT, related_name="comparisons")

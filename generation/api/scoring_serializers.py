@@ -28,7 +28,10 @@ class CompletionScoreSerializer(serializers.ModelSerializer[CompletionScore]):
     """What the run's reward model says of a completion; only scores of one prompt and one run compare."""
 
     prompt = serializers.IntegerField(source="completion.prompt_id", read_only=True)
+    variance = serializers.FloatField(
+        read_only=True, allow_null=True, help_text="Of an ensemble's members around their mean; null for a single head."
+    )
 
     class Meta:
         model = CompletionScore
-        fields = ["id", "prompt", "completion", "value"]
+        fields = ["id", "prompt", "completion", "value", "members", "variance"]

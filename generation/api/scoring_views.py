@@ -31,7 +31,8 @@ class ScoringRunViewSet(JobViewSet):
     def create(self, request: Request) -> Response:
         """Start a scoring run.
 
-        Comparisons may then be chosen by its scores: the widest apart of each prompt's completions, or the closest.
+        Comparisons may then be chosen by its scores: of each prompt's completions the widest apart, the closest, or
+        those about which the members of a reward ensemble disagree most.
         """
         wanted = self.read_input(ScoringRunInput)
         access.require_engineer(self.user, wanted["workspace"])

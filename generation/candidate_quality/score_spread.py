@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import combinations, pairwise
+from math import tanh
+from statistics import fmean, pvariance
 from typing import TypeVar
 
 T = TypeVar("T", bound=Hashable)
@@ -41,7 +43,33 @@ def closest_first(groups: Iterable[Sequence[T]], scores: Mapping[T, float]) -> l
     return sorted(_scored(groups, scores), key=lambda group: _gaps(group, scores))
 
 
-def _scored(groups: Iterable[Sequence[T]], scores: Mapping[T, float]) -> list[Sequence[T]]:
+def most_disputed_first(groups: Iterable[Sequence[T]], members: Mapping[T, Sequence[float]]) -> list[Sequence[T]]:
+    """Groups about whose order the members of an ensemble disagree most come first: query by committee.
+
+    `members` are the scores of each, the same members in the same order. Groups with a candidate that has none are
+    left out. Seung et al. (1992); of preferences Christiano et al. (2017).
+    """
+    return sorted(_scored(groups, members), key=lambda group: disagreement(group, members), reverse=True)
+
+
+def disagreement(group: Sequence[T], members: Mapping[T, Sequence[float]]) -> float:
+    """Variance over the members of the probability that one beats the other, at most 1/4; the mean over all pairs.
+
+    The probability is that of Bradley and Terry, so a member that is sure of the order does not become surer by a
+    larger lead, and what a member adds to all scores of a prompt does not count.
+    """
+    return fmean(
+        pvariance([_probability(one - other) for one, other in zip(members[first], members[second], strict=True)])
+        for first, second in combinations(group, 2)
+    )
+
+
+def _probability(margin: float) -> float:
+    """s(d) = 1 / (1 + e^-d), without overflow."""
+    return (1 + tanh(margin / 2)) / 2
+
+
+def _scored(groups: Iterable[Sequence[T]], scores: Mapping[T, object]) -> list[Sequence[T]]:
     return [group for group in groups if all(one in scores for one in group)]
 
 

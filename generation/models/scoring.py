@@ -1,7 +1,9 @@
 """What reward models say of candidates."""
 
+from statistics import pvariance
 from typing import ClassVar
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 from accounts.models import Workspace
@@ -32,13 +34,19 @@ class ScoringRun(Job):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_by_ensemble(self) -> bool:
+        """Whether its scores are of several members, who may disagree."""
+        return self.scores.exclude(members=[]).exists()
+
 
 class CompletionScore(models.Model):
     """The score of one completion. Comparable within a run, to other completions of the same prompt."""
 
     run = models.ForeignKey(ScoringRun, on_delete=models.CASCADE, related_name="scores")
     completion = models.ForeignKey(Completion, on_delete=models.CASCADE, related_name="scores")
-    value = models.FloatField()  # of the reward model's head, without a unit
+    value = models.FloatField()  # of the reward model's head, without a unit; of an ensemble the mean of its members
+    members = ArrayField(models.FloatField(), default=list, db_default=[], blank=True)  # of an ensemble; else none
 
     objects = CompletionScoreQuerySet.as_manager()
 
@@ -50,3 +58,13 @@ class CompletionScore(models.Model):
 
     def __str__(self) -> str:
         return f"{self.value:.3f}"
+
+    @property
+    def variance(self) -> float | None:
+        """How far an ensemble's members are from their mean, mean square; None if a single head spoke."""
+        return pvariance(self.members) if self.members else None
+
+    @property
+    def deviation(self) -> float | None:
+        """The same in units of the score: its square root."""
+        return None if self.variance is None else self.variance**0.5

@@ -52,6 +52,18 @@ def test_the_closest_pairs_are_what_the_reward_model_can_hardly_tell_apart(
     assert indices(campaign) == [{1, 3}, {0, 2}] * 2
 
 
+def test_the_most_disputed_pair_is_what_an_ensembles_members_put_in_different_orders(
+    factory: Factory, run: SamplingRun
+) -> None:
+    members = [[0.0, 0.0], [9.0, 9.0], [1.0, 4.0], [4.0, 1.0]]
+    scored, campaign = factory.scoring_run(run, members=members * 2), factory.campaign()
+    services.add_comparisons(
+        campaign=campaign, sampling_run=run, max_per_prompt=1, choice="disputed", scoring_run=scored
+    )
+    assert indices(campaign) == [{2, 3}, {2, 3}]
+    assert set(campaign.comparisons.values_list("choice", "scoring_run")) == {("disputed", scored.pk)}
+
+
 def test_rankings_take_the_best_the_worst_and_what_lies_evenly_between(
     factory: Factory, run: SamplingRun, scored: ScoringRun
 ) -> None:
@@ -77,9 +89,10 @@ def test_a_choice_without_whole_scores_of_these_replies_is_refused(
     for choice, scoring_run, reason in (
         ("widest", None, "Name a scoring run"),
         ("random", scored, "none to choose at random"),
-        ("nearest", scored, "must be one of random, widest, closest"),
+        ("nearest", scored, "must be one of random, widest, closest, disputed"),
         ("widest", factory.scoring_run(), "another sampling run"),
         ("closest", running, "is running; its scores are not whole"),
+        ("disputed", scored, "has a single head, and nobody to disagree with"),
     ):
         with pytest.raises(ChoiceRefused, match=reason):
             services.add_comparisons(

@@ -124,18 +124,40 @@ def accuracy(factory: Factory, subjects: list[LanguageModel], **fields: Any) -> 
 def test_a_reward_model_is_right_where_it_scores_the_chosen_one_higher(
     factory: Factory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def scores(location: str, conversations: list[Any], completions: list[str]) -> list[float]:
+    def scores(location: str, conversations: list[Any], completions: list[str]) -> list[tuple[float, ...]]:
         """The number in the reply, but for the first pair the other way round."""
         numbers = [float(text) for text in completions]
         half = len(numbers) // 2
         numbers[0], numbers[half] = numbers[half], numbers[0]
-        return [-number for number in numbers]  # the chosen one of `preference_rows` is the smaller number
+        return [(-number,) for number in numbers]  # the chosen one of `preference_rows` is the smaller number
 
-    monkeypatch.setattr(scoring, "score_completions", scores)
+    monkeypatch.setattr(scoring, "score_by_members", scores)
     runner.evaluate(accuracy(factory, [factory.model(kind="reward")]))
     values = dict(EvaluationResult.objects.values_list("metric", "value"))
     assert values == {"accuracy": pytest.approx(5 / 6), "margin": pytest.approx((5 - 1) / 6)}
     assert set(EvaluationResult.objects.values_list("num_prompts", "num_items")) == {(6, 6)}
+    assert EvaluationResult.objects.get(metric="accuracy").details["score"] == "reward model"
+
+
+def test_an_ensemble_is_measured_by_its_mean_and_by_whether_it_disagrees_where_it_errs(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def scores(location: str, conversations: list[Any], completions: list[str]) -> list[tuple[float, ...]]:
+        """Two members agree but for the first pair: one puts it right by 1, the other wrong by 5."""
+        numbers = [-float(text) for text in completions]
+        said: list[tuple[float, ...]] = [(number, number) for number in numbers]
+        said[0] = (numbers[0], numbers[0] - 6)
+        return said
+
+    monkeypatch.setattr(scoring, "score_by_members", scores)
+    runner.evaluate(accuracy(factory, [factory.model(kind="reward")]))
+    result = EvaluationResult.objects.get(metric="accuracy")
+    assert result.value == pytest.approx(5 / 6)
+    assert result.details["score"] == "mean of 2 members"
+    assert result.details["variance_where_right"] == 0
+    assert result.details["variance_where_wrong"] == pytest.approx(9)  # margins 1 and -5
+    assert result.details["variance"] == pytest.approx(1.5)
+    assert result.details["error_auroc"] == 1
 
 
 def test_a_policys_implicit_reward_is_beta_times_its_distance_from_the_reference(

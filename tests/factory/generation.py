@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from django.utils import timezone
@@ -145,8 +146,12 @@ class Generation(People):
         status: str = Job.Status.FINISHED,
         *,
         values: Sequence[float] = (),
+        members: Sequence[Sequence[float]] = (),
     ) -> ScoringRun:
-        """A scoring run; a finished one has given its completions `values`, unless given 0, 1, 2 …"""
+        """A scoring run; a finished one has given its completions `values`, unless given 0, 1, 2 …
+
+        `members` are the scores of an ensemble instead.
+        """
         sampling_run = sampling_run or self.sampling_run()
         run = ScoringRun.objects.create(
             workspace=sampling_run.workspace,
@@ -157,8 +162,9 @@ class Generation(People):
         )
         if status == Job.Status.FINISHED:
             completions = list(sampling_run.completions.order_by("pk"))
-            for completion, value in zip(completions, values or range(len(completions)), strict=True):
-                run.scores.create(completion=completion, value=value)
+            said = members or [[value] for value in values or range(len(completions))]
+            for completion, one in zip(completions, said, strict=True):
+                run.scores.create(completion=completion, value=fmean(one), members=one if members else [])
         return run
 
     def constitution(self, *, workspace: Workspace | None = None) -> Constitution:

@@ -27,6 +27,35 @@ def test_readers_see_scores_and_the_campaigns_that_were_filled_by_them(
     assert f"/scoring-runs/{run.pk}/" in sampled
 
 
+def test_readers_see_where_the_members_of_an_ensemble_disagree(factory: Factory, browse: Browse) -> None:
+    sampling_run = factory.sampling_run(factory.prompt_set(num_prompts=1), num_completions=2)
+    run = factory.scoring_run(sampling_run, members=[[3.0, -1.0], [0.0, 1.0]])
+    page = browse(factory.dana()).get(f"/scoring-runs/{run.pk}/").content.decode()
+    assert "Most disputed" in page
+    assert "1.000 ± 2.000" in page
+    assert "± 2.000" in browse(factory.dana()).get(f"/sampling-runs/{sampling_run.pk}/").content.decode()
+    plain = factory.scoring_run()
+    assert "Most disputed" not in browse(factory.dana()).get(f"/scoring-runs/{plain.pk}/").content.decode()
+
+
+def test_a_campaign_takes_disputed_pairs_from_an_ensemble_alone(factory: Factory, browse: Browse) -> None:
+    sampling_run = factory.sampling_run()
+    plain = factory.scoring_run(sampling_run)
+    ensemble = factory.scoring_run(sampling_run, members=[[1.0, 2.0]] * 6)
+    alice = browse(factory.alice())
+
+    def created(run: ScoringRun) -> tuple[int, str]:
+        body = whole(factory, pairwise(), sampling_run=sampling_run.pk, choice="disputed", scoring_run=run.pk)
+        reply = alice.post("/campaigns/new/create/", body)
+        return reply.status_code, reply.content.decode()
+
+    status, words = created(plain)
+    assert status == 422
+    assert "has a single head" in words
+    assert created(ensemble)[0] == 302
+    assert Campaign.objects.get().comparisons.filter(choice="disputed", scoring_run=ensemble).count() == 3
+
+
 def test_the_page_comes_anew_when_the_run_has_ended(factory: Factory, browse: Browse) -> None:
     dana, asks = browse(factory.dana()), {"HX-Request": "true"}
     runs = {"scoring": factory.scoring_run(), "sampling": factory.sampling_run(), "guard": factory.guard_run()}

@@ -10,9 +10,10 @@ from core import jobs
 from core.jobs import JobFailed
 from generation.models import LanguageModel, ScoringRun
 from tests.factory import Factory
-from tests.training.algorithms.builders import saved_reward_model
+from tests.training.algorithms.builders import saved_model, saved_reward_model
 from training import scoring_runner
 from training.algorithms import scoring
+from training.algorithms.models import reward_model_from
 from training.algorithms.scoring import MemberScores, Scorer
 
 
@@ -39,6 +40,19 @@ def test_every_completion_gets_the_score_of_the_reward_model(factory: Factory, t
     assert (run.status, run.num_done, run.num_total) == ("finished", 6, 6)
     scores = dict(run.scores.values_list("completion", "value"))
     assert [scores[one.pk] for one in completions] == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_ensembles_members_are_kept_beside_their_mean(factory: Factory, tmp_path: Path) -> None:
+    model = reward_model_from(saved_model(tmp_path), pad_id=0, num_members=3, seed=1)
+    model.network.save_pretrained(tmp_path)
+    run = queued(factory, tmp_path)
+    jobs.perform(ScoringRun, run.pk, scoring_runner.score)
+    scores = list(run.scores.all())
+    assert len(scores) == 6
+    for score in scores:
+        assert len(set(score.members)) == 3
+        assert score.value == pytest.approx(sum(score.members) / 3)
+        assert score.variance == pytest.approx(sum((one - score.value) ** 2 for one in score.members) / 3)
 
 
 def test_a_killed_attempt_is_resumed_where_it_stopped(
