@@ -22,6 +22,8 @@ TIE_MODEL_NAMES: Final = ("none", "rao_kupper", "davidson")  # the keys of rewar
 RANKING_LOSS_NAMES: Final = ("pairs", "plackett_luce")
 SHARDING_NAMES: Final = ("none", "fsdp2")
 GUARD_NAMES: Final = ("off", "alert", "stop")
+ROLLOUT_ENGINE_NAMES: Final = ("auto", "vllm", "in_process")
+SAMPLER_GAPS: Final = {"float32": 2e-3, "bfloat16": 0.05}  # mean nats a token that engines of this precision may differ
 
 
 class InvalidConfiguration(TrainingFailure):
@@ -277,6 +279,8 @@ class PPOConfig(CommonConfig):
     score_clip: float = 10.0  # normalised scores are cut at ± this
     missing_stop_penalty: float = 1.0  # taken from the normalised score of a reply cut off by its length
     max_update_kl: float = 0.05  # nats per token between rollout and update; ×1.5 ends the update early
+    rollout_engine: str = "auto"  # what samples: vllm, in_process (the trainer), or auto, which takes vLLM if it pays
+    max_sampler_gap: float | None = None  # mean nats a token between vLLM and trainer; null = 0.002, bfloat16 0.05
     importance_cap: float = 2.0  # most that a token of a rollout sampled by another engine weighs
     variance_penalty: float = 0.0  # reward ensembles: lambda in mean - lambda · variance of the members' scores
     worst_case: bool = False  # reward ensembles: the score is the lowest member's instead of their mean
@@ -298,6 +302,9 @@ class PPOConfig(CommonConfig):
             "kl_target adapts beta by factors, and beta is 0: set beta above 0, or leave kl_target out.",
         )
         require_one_of("guards", self.guards, GUARD_NAMES)
+        require_one_of("rollout_engine", self.rollout_engine, ROLLOUT_ENGINE_NAMES)
+        gap = self.max_sampler_gap
+        require(gap is None or gap > 0, f"max_sampler_gap must be positive or null, got {gap}.")
         require(
             not (self.worst_case and self.variance_penalty),
             "worst_case takes the lowest member's score and variance_penalty their mean: leave one of them out.",
@@ -306,6 +313,11 @@ class PPOConfig(CommonConfig):
             self.num_minibatches <= self.batch_size,
             f"num_minibatches ({self.num_minibatches}) may not exceed batch_size ({self.batch_size}).",
         )
+
+
+def allowed_gap(config: PPOConfig) -> float:
+    """How far the log-probabilities of another engine may lie from the trainer's, mean nats a token."""
+    return SAMPLER_GAPS[config.dtype] if config.max_sampler_gap is None else config.max_sampler_gap
 
 
 Fields = TypeVar("Fields")

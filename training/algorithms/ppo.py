@@ -31,8 +31,10 @@ from training.algorithms.models import RewardModel, load_critic, load_language_m
 from training.algorithms.optimiser import scheduled_rate
 from training.algorithms.ppo_guards import new_signs
 from training.algorithms.ppo_update import Targets, Update
-from training.algorithms.rollout import Networks, Rollout, roll_out
+from training.algorithms.rollout import Networks, Rollout, gap_of, roll_out
+from training.algorithms.rollout_engines import rollout_sampler
 from training.algorithms.running_scores import include_scores, normalised_scores
+from training.algorithms.samplers import Sampler, prompt_seeds
 from training.algorithms.samples import write_samples
 from training.algorithms.session import Session, Trainables
 from training.algorithms.start import (
@@ -68,13 +70,25 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     held_out = [tokeniser.prompt(prompt) for prompt in data.held_out[: config.eval_examples]]
     report_truncation(session, tokeniser)
 
-    def evaluate(step: int, num_steps: int) -> None:
-        write_samples(session.events, networks.policy, tokeniser, data.held_out[: config.num_samples], step=step)
-        if held_out:
-            values = evaluate_ppo(networks, held_out, config)
-            session.events.evaluation(step=step, num_steps=num_steps, values=values)
+    order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)
+    num_steps = planned_steps(config, order.num_batches)
+    engine = rollout_sampler(
+        networks.policy,
+        config,
+        session,
+        stop_id=tokeniser.stop_id,
+        pad_id=tokeniser.pad_id,
+        num_rollouts=num_steps,
+    )
+    with engine as sampler:
 
-    improve(networks, prompts, tokeniser.tokenizer, config, session, evaluate)
+        def evaluate(step: int) -> None:
+            write_samples(session.events, networks.policy, tokeniser, data.held_out[: config.num_samples], step=step)
+            if held_out:
+                values = evaluate_ppo(networks, held_out, config, sampler)
+                session.events.evaluation(step=step, num_steps=num_steps, values=values)
+
+        improve(networks, prompts, tokeniser.tokenizer, config, session, sampler, evaluate)
 
 
 def improve(
@@ -83,7 +97,8 @@ def improve(
     tokenizer: PreTrainedTokenizerFast,
     config: PPOConfig,
     session: Session,
-    evaluate: Callable[[int, int], None],
+    sampler: Sampler,
+    evaluate: Callable[[int], None],
 ) -> None:
     """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
     numbers = {"beta": config.beta}
@@ -98,12 +113,14 @@ def improve(
     order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
     done = session.resume(trainables)
+    sampler.policy_changed()
     if done == 0 and config.eval_every:
-        evaluate(0, num_steps)
+        evaluate(0)
     while done < num_steps:
         session.stop_if_asked(trainables, step=done)
         batch = [prompts[i] for i in order.batch(done)]
-        values = ppo_step(update, batch, trainables.numbers, step=done, num_steps=num_steps)
+        seeds = prompt_seeds(session.spec.seed, done, len(batch))
+        values = ppo_step(update, batch, trainables.numbers, sampler, seeds=seeds, step=done, num_steps=num_steps)
         done += 1
         session.events.step(step=done, num_steps=num_steps, values=values)
         if is_out_of_time(config, session) or is_kl_over_cap(config, values["kl"], session):
@@ -111,20 +128,27 @@ def improve(
         if is_guard_tripped(config, values, trainables.numbers, session):
             break
         if is_due(done, config.eval_every) and done < num_steps:
-            evaluate(done, num_steps)
+            evaluate(done)
         if is_due(done, config.checkpoint_every) and done < num_steps:
             session.save(trainables, step=done)
-    evaluate(done, num_steps)
+    evaluate(done)
     session.save(trainables, step=done, is_final=True)
 
 
 def ppo_step(
-    update: Update, prompts: Sequence[Prompt], numbers: dict[str, float], *, step: int, num_steps: int
+    update: Update,
+    prompts: Sequence[Prompt],
+    numbers: dict[str, float],
+    sampler: Sampler,
+    *,
+    seeds: Sequence[int],
+    step: int,
+    num_steps: int,
 ) -> dict[str, float]:
     """One rollout and its update. `numbers` are the running score statistics and beta, changed in place."""
     config = update.config
     started = time.perf_counter()
-    rollout = roll_out(update.networks, prompts, config)
+    rollout = roll_out(update.networks, prompts, config, sampler, seeds=seeds)
     include_scores(numbers, rollout.scores_C)
     targets = targets_of(rollout, numbers, config)
     rates = {
@@ -140,6 +164,8 @@ def ppo_step(
     if step < config.num_critic_warmup:
         rates["policy"] = 0.0
     measured = update.run(rollout, targets, rates)
+    if rates["policy"] > 0:
+        sampler.policy_changed()
     check_loss(measured["loss"], step=step)
     values = {**monitors(rollout, targets), **measured, "beta": numbers["beta"], "learning_rate": rates["policy"]}
     if config.kl_target is not None:
@@ -189,6 +215,7 @@ def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
         "explained_variance": explained.item(),
         "eos_rate": rollout.is_stopped_C.float().mean().item(),
         "response_length": mask_CL.sum(-1).mean().item(),  # tokens
+        **({} if rollout.sampler_logps_CL is None else {"sampler_gap": gap_of(rollout)}),  # nats per token
     }
 
 
@@ -213,12 +240,14 @@ def check_ensemble(reward: RewardModel, config: PPOConfig) -> None:
         )
 
 
-def evaluate_ppo(networks: Networks, prompts: Sequence[Prompt], config: PPOConfig) -> dict[str, float]:
+def evaluate_ppo(
+    networks: Networks, prompts: Sequence[Prompt], config: PPOConfig, sampler: Sampler
+) -> dict[str, float]:
     """Score, KL and the like of completions sampled for held-out prompts; training's random state is left alone."""
     device = networks.policy.device
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(0)
-        rollout = roll_out(networks, prompts, config)
+        rollout = roll_out(networks, prompts, config, sampler, seeds=prompt_seeds(0, -1, len(prompts)))
     targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)
     shown = ("score", "mean_score", "score_variance", "kl", "entropy", "eos_rate", "response_length")
     return {f"held_out_{name}": value for name, value in monitors(rollout, targets).items() if name in shown}

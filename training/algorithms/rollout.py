@@ -20,12 +20,19 @@ from training.algorithms.batches import (
     lay_out,
     micro_batches,
 )
-from training.algorithms.config import PPOConfig
+from training.algorithms.config import PPOConfig, allowed_gap
 from training.algorithms.devices import sent
 from training.algorithms.ensembles import conservative_scores
 from training.algorithms.logps import token_entropy, token_logps
 from training.algorithms.models import LanguageModel, RewardModel
-from training.algorithms.sampling import sample_completions
+from training.algorithms.samplers import (
+    InProcessSampler,
+    Sampled,
+    Sampler,
+    SamplerDisagrees,
+    sampler_gap,
+    sampler_table,
+)
 from training.algorithms.tokenisation import TokenTree
 
 
@@ -57,10 +64,46 @@ class Rollout:
     sampler_logps_CL: Tensor | None = None  # of another engine that sampled, nats; None: the trainer's own policy did
 
 
+def roll_out(
+    networks: Networks,
+    prompts: Sequence[tuple[int, ...]],
+    config: PPOConfig,
+    sampler: Sampler | None = None,
+    *,
+    seeds: Sequence[int] = (),
+) -> Rollout:
+    """Sample one completion a prompt and let all networks read it.
+
+    Another engine that samples is held to the trainer's log-probabilities: beyond `max_sampler_gap` it starts anew
+    and samples again, and what is still beyond it raises `SamplerDisagrees`.
+    """
+    sampler = sampler or in_process_sampler(networks, config)
+    rollout = read_rollout(networks, prompts, sampler.sample(prompts, seeds=seeds), config)
+    if gap_of(rollout) > allowed_gap(config):
+        sampler.renew()
+        rollout = read_rollout(networks, prompts, sampler.sample(prompts, seeds=seeds), config)
+    if (gap := gap_of(rollout)) > allowed_gap(config):
+        raise SamplerDisagrees(gap, num_tokens=int(rollout.mask_CL.sum()), allowed=allowed_gap(config))
+    return rollout
+
+
+def in_process_sampler(networks: Networks, config: PPOConfig) -> Sampler:
+    """The policy itself."""
+    return InProcessSampler(policy=networks.policy, config=config, stop_id=networks.stop_id, pad_id=networks.pad_id)
+
+
+def gap_of(rollout: Rollout) -> float:
+    """How far the sampler's log-probabilities lie from the trainer's, nats a token."""
+    return sampler_gap(rollout.logps_CL, rollout.sampler_logps_CL, rollout.mask_CL)
+
+
 @torch.no_grad()
-def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPOConfig) -> Rollout:
-    """Sample one completion a prompt and let all networks read it."""
-    trees = sample_trees(networks, prompts, config)
+def read_rollout(
+    networks: Networks, prompts: Sequence[tuple[int, ...]], sampled: Sampled, config: PPOConfig
+) -> Rollout:
+    """What all networks say about sampled completions."""
+    pairs = zip(prompts, sampled.completions, strict=True)
+    trees = [TokenTree(prompt=prompt, completions=(completion,)) for prompt, completion in pairs]
     num_columns = max(len(tree.completions[0]) for tree in trees)
     device = networks.policy.device
     names = ("mask", "logps", "reference", "entropy", "value")
@@ -86,21 +129,8 @@ def roll_out(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPO
         ),
         member_scores_CE=member_scores_CE,
         is_stopped_C=sent(torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]), device),
+        sampler_logps_CL=sampler_table(sampled, tables["logps"]),
     )
-
-
-def sample_trees(networks: Networks, prompts: Sequence[tuple[int, ...]], config: PPOConfig) -> list[TokenTree]:
-    """Each prompt with one completion of the policy, drawn with the global random state."""
-    completions = sample_completions(
-        networks.policy,
-        prompts,
-        max_new_tokens=config.max_completion_tokens,
-        temperature=config.temperature,
-        stop_id=networks.stop_id,
-        pad_id=networks.pad_id,
-    )
-    pairs = zip(prompts, completions, strict=True)
-    return [TokenTree(prompt=prompt, completions=(completion,)) for prompt, completion in pairs]
 
 
 def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[str, Tensor]:

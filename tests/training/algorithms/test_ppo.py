@@ -15,8 +15,9 @@ from training.algorithms.config import PPOConfig
 from training.algorithms.models import LanguageModel, load_language_model
 from training.algorithms.ppo import monitors, targets_of
 from training.algorithms.ppo_update import Targets, Update
-from training.algorithms.rollout import Networks, Rollout, roll_out
+from training.algorithms.rollout import Networks, Rollout, read_rollout, roll_out
 from training.algorithms.running_scores import include_scores, normalised_scores
+from training.algorithms.samplers import Sampled
 from training.algorithms.sampling import sample_completions
 
 PROMPTS = [tokeniser().prompt(ask(f"Say {' '.join(WORDS[: n + 1])}.")) for n in range(5)]
@@ -125,9 +126,8 @@ def logps_now(made: Networks, rollout: Rollout) -> torch.Tensor:
 
 def read_again(made: Networks, rollout: Rollout) -> Rollout:
     """The same completions read by the networks as they are now."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("training.algorithms.rollout.sample_trees", lambda *_: rollout.trees)
-        return roll_out(made, PROMPTS, CONFIG)
+    sampled = Sampled(completions=[tree.completions[0] for tree in rollout.trees])
+    return read_rollout(made, PROMPTS, sampled, CONFIG)
 
 
 def test_a_missing_stop_costs_its_penalty(tmp_path: Path) -> None:
