@@ -28,7 +28,7 @@ from training import endings, recording, run_directory
 from training.algorithms.checkpoints import newest_step
 from training.algorithms.failures import is_disk_full
 from training.algorithms.run import SUPERVISOR_PID
-from training.algorithms.spec import REFERENCE_CACHE
+from training.algorithms.spec import REFERENCE_CACHE, VLLM_PYTHON
 from training.algorithms.token_limit import halve_token_limit
 from training.endings import Ending, Retries
 from training.event_tail import EventTail
@@ -45,7 +45,9 @@ ORPHAN_SECONDS = 20.0  # how long a predecessor that lost its worker may take to
 LOCK_SECONDS = 60.0  # how long anything else may keep the run directory
 LOG_CHARACTERS = 16_000
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV")
-PASSED_PREFIXES = ("HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "MALLOC_", "TORCH_", "COVERAGE_", "COV_", "PYTHON")
+PASSED_PREFIXES = (
+    "HF_", "CUDA_", "NVIDIA_", "OMP_", "MKL_", "MALLOC_", "TORCH_", "VLLM_", "COVERAGE_", "COV_", "PYTHON",
+)  # fmt: skip
 
 
 def train(run: TrainingRun) -> None:
@@ -138,7 +140,13 @@ def _environment() -> dict[str, str]:
         name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)
     }
     cache = str(Path(settings.RUNS_DIR) / "reference-cache")
-    return {**passed, SUPERVISOR_PID: str(os.getpid()), REFERENCE_CACHE: cache}
+    return {**passed, SUPERVISOR_PID: str(os.getpid()), REFERENCE_CACHE: cache, **_vllm()}
+
+
+def _vllm() -> dict[str, str]:
+    """Where PPO finds the interpreter that samples its rollouts, if `make vllm` has made one."""
+    python = Path(settings.VLLM_DIR) / "bin" / "python"
+    return {VLLM_PYTHON: str(python)} if python.exists() else {}
 
 
 def _follow(run: TrainingRun, process: subprocess.Popen[bytes], tail: EventTail) -> tuple[int, float | None]:

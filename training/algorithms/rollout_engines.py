@@ -13,10 +13,10 @@ from training.algorithms.config import PPOConfig, require
 from training.algorithms.models import LanguageModel
 from training.algorithms.samplers import InProcessSampler, Sampler
 from training.algorithms.session import Session
+from training.algorithms.spec import VLLM_PYTHON
 from training.algorithms.vllm_process import SamplerFailed
 from training.algorithms.vllm_sampler import VllmSampler
 
-VLLM_PYTHON: Final = "CONCORD_VLLM_PYTHON"  # the environment variable with the interpreter of vLLM's environment
 # Starting vLLM takes half a minute, in which a small model samples about so much by itself.
 MIN_SAMPLED_TOKENS: Final = 200_000
 # What vLLM's attention for CPUs can compute.

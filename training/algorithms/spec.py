@@ -13,6 +13,7 @@ from training.algorithms.config import Config, InvalidConfiguration, parse_confi
 from training.algorithms.failures import TrainingFailure
 
 VERSION = 1
+VLLM_PYTHON: Final = "CONCORD_VLLM_PYTHON"  # the environment variable with the interpreter of vLLM's environment
 REFERENCE_CACHE: Final = "CONCORD_REFERENCE_CACHE"  # the environment variable with a folder for all runs
 
 

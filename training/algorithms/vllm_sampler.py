@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from safetensors.torch import save_file
 from torch import Tensor
@@ -123,8 +123,10 @@ def write_weights(network: PreTrainedModel, folder: Path) -> None:
 def untied_weights(network: PreTrainedModel) -> dict[str, Tensor]:
     """Every weight under its name, the head as a copy where it is the embedding."""
     weights: dict[str, Tensor] = {name: weight.detach() for name, weight in network.state_dict().items()}
-    head = network.get_output_embeddings().weight
-    if head is network.get_input_embeddings().weight:
+    head, embedding = (
+        cast(Tensor, one.weight) for one in (network.get_output_embeddings(), network.get_input_embeddings())
+    )
+    if head is embedding:
         weights[HEAD] = head.detach().clone()
     return {name: weight.contiguous() for name, weight in weights.items()}
 

@@ -32,7 +32,7 @@ class Worker:
 
     def answer(self, order: Message) -> Message:
         """Do what the order says."""
-        orders = {"sample": self.sample, "reload": self.reload}
+        orders: dict[str, Callable[..., Message]] = {"sample": self.sample, "reload": self.reload}
         return orders[order.pop("order")](**order)
 
     def reload(self, folder: str) -> Message:
