@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 from annotation.pair_lines import PreferencePair
-from benchmarks.training.bench import TRL, Bench, Metrics, Skipped, difference, speed, take_turns
+from benchmarks.training.bench import (
+    TRL,
+    Bench,
+    Metrics,
+    Side,
+    Skipped,
+    difference,
+    metric,
+    seconds_of,
+    speed,
+    take_turns,
+)
 from benchmarks.training.dialogues import Ranking
 from benchmarks.training.orders import demonstration_rows, expanded, labelled_rows, pair_rows, prompt_rows, ranking_rows
+from benchmarks.training.workers import our_vllm
 from training.algorithms import config as our_config
 
-TRL_PPO: Final = "TRL 1.12"
+TRL_PPO_BEST: Final = "TRL 1.12, best"
+VLLM: Final = "ours with vLLM"
 ONCE: Final[dict[str, Any]] = {"num_train_epochs": 1}
 BEST: Final[dict[str, Any]] = {**ONCE, "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}
 BEST_REFERENCE: Final[dict[str, Any]] = {**BEST, "precompute_ref_log_probs": True}
@@ -125,7 +139,11 @@ def kto(bench: Bench) -> Metrics:
 
 
 def ppo(bench: Bench) -> Metrics:
-    """PPO: replies of a fixed length and four passes over each rollout, against the last TRL that has it."""
+    """PPO: replies of a fixed length and four passes over each rollout, against the last TRL that has it.
+
+    Our side samples in the trainer, and once more through vLLM where `make vllm` has made its environment; the seconds
+    in which that starts are a metric of their own and no part of its speed.
+    """
     num_prompts, num_new, epochs, minibatches = 2 * bench.batch_size, bench.num_new_tokens, 4, 2
     judge = bench.folder / "judge"
     pairs = bench.texts.pairs[: bench.num_rollouts * num_prompts]
@@ -151,14 +169,31 @@ def ppo(bench: Bench) -> Metrics:
     }
     rows, prompts = prompt_rows(pairs), bench.rows.ppo(pairs)
     save_judge(bench.model, judge)
-    measured = take_turns(
-        {
-            "ours": lambda: bench.run("ppo", rows, ours, reward_model=judge),
-            f"{TRL_PPO}, best": lambda: bench.run_peer("ppo", prompts, theirs, module="trl_ppo_worker"),
-        },
-        bench.rounds,
-    )
-    return speed("ppo", "prompts", len(pairs), measured)
+    sides: dict[str, Side] = {
+        "ours": lambda: bench.run("ppo", rows, {**ours, "rollout_engine": "in_process"}, reward_model=judge),
+        TRL_PPO_BEST: lambda: bench.run_peer("ppo", prompts, theirs, module="trl_ppo_worker"),
+    }
+    if our_vllm().exists():
+        sides[VLLM] = lambda: bench.run("ppo", rows, {**ours, "rollout_engine": "vllm"}, reward_model=judge)
+    measured = take_turns(sides, bench.rounds)
+    with_vllm = measured.pop(VLLM, [])
+    return speed("ppo", "prompts", len(pairs), measured) | vllm_speed(len(pairs), with_vllm, measured[TRL_PPO_BEST])
+
+
+def vllm_speed(num_prompts: int, ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> Metrics:
+    """Prompts a second with vLLM, its start left out, and how long that took; nothing where there is no vLLM.
+
+    No memory: that of vLLM's process is not the trainer's.
+    """
+    if not ours:
+        return {}
+    rates = [statistics.median(num_prompts / seconds_of(one) for one in runs) for runs in (ours, theirs)]
+    ratio = statistics.median(seconds_of(other) / seconds_of(mine) for mine, other in zip(ours, theirs, strict=True))
+    started = statistics.median(one["vllm_start_seconds"] for one in ours)
+    return {
+        "ppo_vllm_prompts_per_second_at_best": metric(rates[0], "prompts/s", TRL_PPO_BEST, rates[1], ratio),
+        "ppo_vllm_start": metric(started, "s", None, None, None),
+    }
 
 
 def save_judge(model: Path, folder: Path) -> None:

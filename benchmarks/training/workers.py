@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from training.algorithms.spec import REFERENCE_CACHE
+from training.algorithms.spec import REFERENCE_CACHE, VLLM_PYTHON
 
 ROOT = Path(__file__).parents[2]
 PEER_PYTHONS = {"trl": ROOT / ".venv-trl/bin/python", "trl_ppo": ROOT / ".venv-trl-ppo/bin/python"}
@@ -39,6 +39,7 @@ class Worker:
         environment |= {"OMP_WAIT_POLICY": "PASSIVE", "TOKENIZERS_PARALLELISM": "false", "TQDM_DISABLE": "1"}
         environment["HF_DATASETS_CACHE"] = str(folder / "datasets")
         environment.pop(REFERENCE_CACHE, None)  # every run pays for its reference
+        environment[VLLM_PYTHON] = str(our_vllm())
         self.process = subprocess.Popen(
             [str(python), "-m", module],
             cwd=ROOT,
@@ -82,6 +83,11 @@ def worker(python: Path, module: str, folder: Path, *, threads: int) -> Iterator
         yield started
     finally:
         started.close()
+
+
+def our_vllm() -> Path:
+    """The interpreter of vLLM's environment, whether it is there or not."""
+    return ROOT / ".venv-vllm/bin/python"
 
 
 def our_python() -> Path:
