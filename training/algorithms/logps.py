@@ -6,7 +6,7 @@ N completion tokens of a batch, D channels, V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -116,7 +116,18 @@ def chunks(num_tokens: int, weight_VD: Tensor) -> Iterator[slice]:
     return (slice(start, min(start + size, num_tokens)) for start in range(0, num_tokens, size))
 
 
-def token_entropy(*, hidden_ND: Tensor, head: nn.Module, temperature: float = 1.0) -> Tensor:
-    """-sum_v p_v log p_v of each next-token distribution, nats, shape (N,)."""
-    logps_NV = torch.log_softmax(head(hidden_ND).float() / temperature, dim=-1)
-    return -(logps_NV.exp() * logps_NV).sum(-1)
+@torch.no_grad()
+def token_logps_and_entropies(
+    *, hidden_ND: Tensor, targets_N: Tensor, head: nn.Module, temperature: float = 1.0
+) -> tuple[Tensor, Tensor]:
+    """`token_logps` and -sum_v p_v log p_v of each next-token distribution from one pass of the head, nats, both (N,).
+
+    Without gradient, chunk by chunk.
+    """
+    logps_N, entropies_N = (torch.empty(len(targets_N), device=hidden_ND.device) for _ in range(2))
+    for chunk in chunks(len(targets_N), len(cast(Tensor, head.weight))):
+        scores_nV = head(hidden_ND[chunk]).float().div_(temperature)
+        logps_nV = torch.log_softmax(scores_nV, dim=-1)
+        logps_N[chunk] = logps_nV.gather(1, targets_N[chunk].unsqueeze(-1)).squeeze(-1)
+        entropies_N[chunk] = -(logps_nV.exp() * logps_nV).sum(-1)
+    return logps_N, entropies_N

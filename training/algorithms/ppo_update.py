@@ -93,7 +93,7 @@ class Update:
     ) -> dict[str, float]:
         """Leave the gradients of a minibatch; means over its tokens of what was measured."""
         num_tokens = sum(len(rollout.trees[row].completions[0]) for row in rows)
-        totals: dict[str, float] = {}
+        sums: dict[str, Tensor] = {}
         for group, batch in micro_batches(
             self.networks.policy,
             rollout.trees,
@@ -103,8 +103,8 @@ class Update:
         ):
             measures = self.backward(rollout, targets, group, batch, num_tokens, trains_policy=trains_policy)
             for name, total in measures.items():
-                totals[name] = totals.get(name, 0.0) + total.item() / num_tokens
-        return totals
+                sums[name] = sums[name] + total if name in sums else total
+        return dict(zip(sums, (torch.stack(list(sums.values())) / num_tokens).tolist(), strict=True))
 
     def backward(
         self,

@@ -23,7 +23,7 @@ from training.algorithms.batches import (
 from training.algorithms.config import PPOConfig, allowed_gap
 from training.algorithms.devices import sent
 from training.algorithms.ensembles import conservative_scores
-from training.algorithms.logps import token_entropy, token_logps
+from training.algorithms.logps import token_logps_and_entropies
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.samplers import (
     InProcessSampler,
@@ -137,11 +137,13 @@ def read(networks: Networks, batch: TreeBatch, *, temperature: float) -> dict[st
     """What policy, reference and critic say about each completion token, all of shape (N,)."""
     hidden_ND = completion_hidden(networks.policy, batch)
     head = networks.policy.head
-    scored = token_logps(hidden_ND=hidden_ND, targets_N=batch.targets_N, head=head, temperature=temperature)
+    logps_N, entropies_N = token_logps_and_entropies(
+        hidden_ND=hidden_ND, targets_N=batch.targets_N, head=head, temperature=temperature
+    )
     return {
-        "mask": torch.ones_like(scored.logps_N),
-        "logps": scored.logps_N,
-        "entropy": token_entropy(hidden_ND=hidden_ND, head=head, temperature=temperature),
+        "mask": torch.ones_like(logps_N),
+        "logps": logps_N,
+        "entropy": entropies_N,
         "reference": completion_logps(networks.reference, batch, temperature=temperature).logps_N,
         "value": completion_values(networks.critic, batch),
     }

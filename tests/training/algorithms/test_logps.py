@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
 
 from training.algorithms import logps
-from training.algorithms.logps import token_logps
+from training.algorithms.logps import token_logps, token_logps_and_entropies
 
 NUM_TOKENS, CHANNELS, VOCABULARY = 37, 12, 50
 
@@ -70,3 +72,24 @@ def test_bfloat16_stays_near() -> None:
     found = token_logps(hidden_ND=hidden_ND.bfloat16(), targets_N=targets_N, head=head.bfloat16())
     torch.testing.assert_close(found.logps_N, expected(1.0)[0], atol=0.05, rtol=0)
     assert found.logps_N.dtype == torch.float32
+
+
+@pytest.mark.parametrize("chunk", [1, 900, 2**22])
+def test_entropies_come_with_the_log_probabilities_whatever_the_chunk(
+    monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    monkeypatch.setattr(logps, "CHUNK_LOGITS", chunk)
+    hidden_ND, head, targets_N, _ = parts()
+    logps_N, entropies_N = token_logps_and_entropies(
+        hidden_ND=hidden_ND, targets_N=targets_N, head=head, temperature=0.7
+    )
+    torch.testing.assert_close(logps_N, expected(0.7)[0], atol=1e-5, rtol=0)
+    probabilities_NV = torch.softmax(head.double()(hidden_ND.double()) / 0.7, dim=-1)
+    torch.testing.assert_close(entropies_N, torch.special.entr(probabilities_NV).sum(-1).float(), atol=1e-5, rtol=0)
+
+
+def test_the_entropy_of_a_head_that_knows_nothing_is_the_logarithm_of_the_vocabulary() -> None:
+    hidden_ND, head, targets_N, _ = parts()
+    nn.init.zeros_(head.weight)
+    _, entropies_N = token_logps_and_entropies(hidden_ND=hidden_ND, targets_N=targets_N, head=head)
+    torch.testing.assert_close(entropies_N, torch.full((NUM_TOKENS,), math.log(VOCABULARY)))
