@@ -65,7 +65,7 @@ class VllmSampler:
 
     def _started(self) -> VllmProcess:
         network, config = self.policy.network, self.config
-        write_weights(network, self.folder)
+        write_weights(self.policy, self.folder)
         settings = {
             "model": str(self.folder),
             "dtype": config.dtype,
@@ -90,7 +90,7 @@ class VllmSampler:
     def _sample(self, prompts: Sequence[Tokens], seeds: Sequence[int]) -> Sampled:
         process = self._process or self._started()
         if self._is_stale:
-            write_weights(self.policy.network, self.folder)
+            write_weights(self.policy, self.folder)
             process.ask("reload", folder=str(self.folder))
             self._is_stale = False
         answer = process.ask(
@@ -110,18 +110,20 @@ class VllmSampler:
             self._process = None
 
 
-def write_weights(network: PreTrainedModel, folder: Path) -> None:
-    """The network as a folder that vLLM loads, with a head of its own. Replaces what the folder had."""
+def write_weights(model: LanguageModel, folder: Path) -> None:
+    """The model as a folder that vLLM loads, with a head of its own. Replaces what the folder had."""
     folder.mkdir(exist_ok=True)
+    network = model.network
     config = copy.deepcopy(network.config)
     config.tie_word_embeddings = False
     config.architectures = [type(network).__name__]
     config.save_pretrained(folder)
-    save_file(untied_weights(network), folder / "model.safetensors", metadata={"format": "pt"})
+    save_file(untied_weights(model), folder / "model.safetensors", metadata={"format": "pt"})
 
 
-def untied_weights(network: PreTrainedModel) -> dict[str, Tensor]:
+def untied_weights(model: LanguageModel) -> dict[str, Tensor]:
     """Every weight under its name, the head as a copy where it is the embedding."""
+    network = model.network
     weights: dict[str, Tensor] = {name: weight.detach() for name, weight in network.state_dict().items()}
     head, embedding = (
         cast(Tensor, one.weight) for one in (network.get_output_embeddings(), network.get_input_embeddings())

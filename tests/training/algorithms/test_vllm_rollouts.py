@@ -119,12 +119,17 @@ def test_both_sides_agree_before_and_after_every_change_of_the_weights(trained: 
         assert step["first_ratio"] == pytest.approx(1.0, abs=1e-4)
 
 
-def test_a_completion_ends_with_its_stop_token_or_at_its_longest(trained: Trained) -> None:
-    completions, _ = trained.roll_out(4)
-    stop_id = trained.update.networks.stop_id
-    for completion in completions:
-        assert stop_id not in completion[:-1]
-        assert completion[-1] == stop_id or len(completion) == CONFIG.max_completion_tokens
+def test_a_completion_ends_with_its_first_stop_token(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds = prompt_seeds(0, 4, len(PROMPTS))
+    whole = trained.sampler.sample(PROMPTS, seeds=seeds).completions
+    stop_id = next(one[5] for one in whole if len(one) == CONFIG.max_completion_tokens)
+    monkeypatch.setattr(trained.sampler, "stop_id", stop_id)
+    cut = trained.sampler.sample(PROMPTS, seeds=seeds)
+    expected = [one[: one.index(stop_id) + 1] if stop_id in one else one for one in whole]
+    assert cut.completions == expected
+    assert expected != whole
+    assert cut.logps is not None
+    assert [len(logps) for logps in cut.logps] == [len(completion) for completion in expected]
 
 
 def test_the_same_seeds_draw_the_same_completions_and_others_do_not(trained: Trained) -> None:
@@ -134,12 +139,12 @@ def test_the_same_seeds_draw_the_same_completions_and_others_do_not(trained: Tra
 
 
 def test_a_head_that_stays_behind_is_caught(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = trained.update.networks.policy.network
+    policy = trained.update.networks.policy
     old = untied_weights(policy)
     with torch.no_grad():
-        policy.get_input_embeddings().weight.mul_(1.3)  # and with it the head, which is tied to it
+        policy.network.get_input_embeddings().weight.mul_(1.3)  # and with it the head, which is tied to it
     with monkeypatch.context() as patch:
-        patch.setattr(vllm_sampler, "untied_weights", lambda network: {**untied_weights(network), HEAD: old[HEAD]})
+        patch.setattr(vllm_sampler, "untied_weights", lambda model: {**untied_weights(model), HEAD: old[HEAD]})
         patch.setattr(trained.sampler, "renew", trained.sampler.policy_changed)  # so that it stays behind
         trained.sampler.policy_changed()
         with pytest.raises(SamplerDisagrees, match="nats apart on average"):
