@@ -125,7 +125,7 @@ def token_logps_and_entropies(
     Without gradient, chunk by chunk.
     """
     logps_N, entropies_N = (torch.empty(len(targets_N), device=hidden_ND.device) for _ in range(2))
-    for chunk in chunks(len(targets_N), len(cast(Tensor, head.weight))):
+    for chunk in chunks(len(targets_N), cast(Tensor, head.weight)):
         scores_nV = head(hidden_ND[chunk]).float().div_(temperature)
         logps_nV = torch.log_softmax(scores_nV, dim=-1)
         logps_N[chunk] = logps_nV.gather(1, targets_N[chunk].unsqueeze(-1)).squeeze(-1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from training.algorithms.config import PPOConfig
+from training.algorithms.devices import sent
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.models import LanguageModel
 from training.algorithms.sampling import sample_completions
@@ -102,10 +103,10 @@ def sampler_table(sampled: Sampled, like_CL: Tensor) -> Tensor | None:
     """The sampler's log-probabilities as a table like the trainer's, zeros behind each end."""
     if sampled.logps is None:
         return None
-    table_CL = torch.zeros_like(like_CL)
+    table_CL = torch.zeros(like_CL.shape, dtype=like_CL.dtype)
     for row, logps in enumerate(sampled.logps):
-        table_CL[row, : len(logps)] = torch.tensor(logps, dtype=like_CL.dtype)
-    return table_CL
+        table_CL[row, : len(logps)] = torch.tensor(logps)
+    return sent(table_CL, like_CL.device)
 
 
 def sampler_gap(logps_CL: Tensor, sampler_logps_CL: Tensor | None, mask_CL: Tensor) -> float:

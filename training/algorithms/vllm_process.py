@@ -105,9 +105,9 @@ class VllmProcess:
     def _ended(self) -> SamplerFailed:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
-        text = self._log.read_text(encoding="utf-8", errors="replace")
-        named = re.findall(r"^.*\w(?:Error|Exception): .*$", text, flags=re.MULTILINE)[-1:]
-        said = "\n".join(named or text.splitlines()[-LAST_LINES:])
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        named = [line for line in lines if re.search(r"\w(Error|Exception): ", line) and "WARNING" not in line]
+        said = "\n".join(named[-1:] or lines)
         return SamplerFailed(f"ended with exit code {self._process.returncode}. From its log, {self._log}:\n{said}\n")
 
 

@@ -59,9 +59,9 @@ def test_heads_that_vllm_cannot_compute_on_a_cpu_are_named(tmp_path: Path) -> No
 
 
 def run_of(folder: Path, engine: str) -> Path:
-    models = {"init_model": saved_model(folder / "policy"), "reward_model": saved_reward_model(folder / "judge")}
     config = {"rollout_engine": engine, "num_minibatches": 1, "max_steps": 1}
-    return order(folder / "run", "ppo", config, **models)
+    policy, judge = saved_model(folder / "policy"), saved_reward_model(folder / "judge")
+    return order(folder / "run", "ppo", config, init_model=policy, reward_model=judge)
 
 
 def test_where_vllm_does_not_start_auto_lets_the_trainer_sample(

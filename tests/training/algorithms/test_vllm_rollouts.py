@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import psutil
 import pytest
 import torch
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from tests.training.algorithms.builders import ROOT, WORDS, ask, reward_model, tokeniser
@@ -142,7 +144,9 @@ def test_a_head_that_stays_behind_is_caught(trained: Trained, monkeypatch: pytes
     policy = trained.update.networks.policy
     old = untied_weights(policy)
     with torch.no_grad():
-        policy.network.get_input_embeddings().weight.mul_(1.3)  # and with it the head, which is tied to it
+        cast(Tensor, policy.network.get_input_embeddings().weight).mul_(
+            1.3
+        )  # and with it the head, which is tied to it
     with monkeypatch.context() as patch:
         patch.setattr(vllm_sampler, "untied_weights", lambda model: {**untied_weights(model), HEAD: old[HEAD]})
         patch.setattr(trained.sampler, "renew", trained.sampler.policy_changed)  # so that it stays behind
