@@ -18,7 +18,7 @@ from training.algorithms.vllm_process import SamplerFailed
 from training.algorithms.vllm_sampler import VllmSampler
 
 # Starting vLLM takes half a minute, in which a small model samples about so much by itself.
-MIN_SAMPLED_TOKENS: Final = 200_000
+MIN_SAMPLED_TOKENS: Final = 100_000
 # What vLLM's attention for CPUs can compute.
 CPU_HEAD_SIZES: Final = (32, 64, 80, 96, 112, 128, 160, 192, 224, 256, 512)
 

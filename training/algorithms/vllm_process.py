@@ -19,6 +19,7 @@ from training.algorithms.failures import TrainingFailure
 START_SECONDS: Final = 900.0  # for kernels to compile and weights to load
 REPLY_SECONDS: Final = 1800.0  # for a whole rollout
 END_SECONDS: Final = 10.0  # between the end of its orders and SIGKILL
+SEARCHED_LINES: Final = 60  # of its log, for the error that ended it
 LAST_LINES: Final = 8
 # Variables of this process that vLLM may see.
 PASSED_ON: Final = ("PATH", "HOME", "TMPDIR", "LANG", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
@@ -105,9 +106,9 @@ class VllmProcess:
     def _ended(self) -> SamplerFailed:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(END_SECONDS)
-        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-LAST_LINES:]
+        lines = self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-SEARCHED_LINES:]
         named = [line for line in lines if re.search(r"\w(Error|Exception): ", line) and "WARNING" not in line]
-        said = "\n".join(named[-1:] or lines)
+        said = "\n".join(named[-1:] or lines[-LAST_LINES:])
         return SamplerFailed(f"ended with exit code {self._process.returncode}. From its log, {self._log}:\n{said}\n")
 
 

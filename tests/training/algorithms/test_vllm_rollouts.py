@@ -123,15 +123,16 @@ def test_both_sides_agree_before_and_after_every_change_of_the_weights(trained: 
 
 def test_a_completion_ends_with_its_first_stop_token(trained: Trained, monkeypatch: pytest.MonkeyPatch) -> None:
     seeds = prompt_seeds(0, 4, len(PROMPTS))
-    whole = trained.sampler.sample(PROMPTS, seeds=seeds).completions
-    stop_id = next(one[5] for one in whole if len(one) == CONFIG.max_completion_tokens)
+    drawn = trained.sampler.sample(PROMPTS, seeds=seeds).completions
+    whole = {place: one for place, one in enumerate(drawn) if len(one) == CONFIG.max_completion_tokens}
+    stop_id = next(iter(whole.values()))[5]
     monkeypatch.setattr(trained.sampler, "stop_id", stop_id)
     cut = trained.sampler.sample(PROMPTS, seeds=seeds)
-    expected = [one[: one.index(stop_id) + 1] if stop_id in one else one for one in whole]
-    assert cut.completions == expected
+    expected = {place: one[: one.index(stop_id) + 1] if stop_id in one else one for place, one in whole.items()}
+    assert {place: cut.completions[place] for place in whole} == expected
     assert expected != whole
     assert cut.logps is not None
-    assert [len(logps) for logps in cut.logps] == [len(completion) for completion in expected]
+    assert [len(logps) for logps in cut.logps] == [len(completion) for completion in cut.completions]
 
 
 def test_the_same_seeds_draw_the_same_completions_and_others_do_not(trained: Trained) -> None:
