@@ -11,6 +11,7 @@ from generation.services import ModelRefused, NameTaken
 from tests.conftest import Doorbell
 from tests.factory import Factory
 from training import services
+from training.algorithms.retention import MARK, retain
 from training.models import TrainingRun
 from training.services import TrainingRefused
 
@@ -163,6 +164,17 @@ def test_a_published_checkpoint_is_a_model_with_its_parent(
     assert (model.kind, model.source, model.parent) == (kind, "folder", run.init_model)
     assert model.location == str(checkpoint.folder)
     assert model.checkpoint == checkpoint
+
+
+def test_a_published_checkpoint_is_marked_so_that_its_run_never_removes_it(
+    finished: Callable[[str], TrainingRun],
+) -> None:
+    checkpoint = finished("dpo").checkpoints.get()
+    services.publish_checkpoint(checkpoint=checkpoint, name="Published")
+    newer = checkpoint.folder.with_name("step-999999")
+    newer.mkdir()
+    assert retain(checkpoint.folder.parent, num_newest=1, best_by=None) == []
+    assert (checkpoint.folder / MARK).exists()
 
 
 def test_a_checkpoint_is_published_once(finished: Callable[[str], TrainingRun]) -> None:

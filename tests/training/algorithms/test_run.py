@@ -29,7 +29,7 @@ from tests.training.algorithms.builders import (
 from training.algorithms.checkpoints import PARTIAL_SUFFIX, newest_valid
 from training.algorithms.execution import execute
 from training.algorithms.models import load_language_model, load_reward_model
-from training.algorithms.session import Stopped
+from training.algorithms.session import Stopped, read_state
 from training.algorithms.tokenisation import load_tokenizer
 
 QUICK_PPO = {"max_steps": 4, "num_minibatches": 2, "num_critic_warmup": 1}
@@ -95,6 +95,7 @@ def test_an_algorithm_runs_to_its_end_and_leaves_a_model_that_loads(
     assert [event["is_final"] for event in checkpoints].count(True) == 1
     final = directory / checkpoints[-1]["path"]
     load_tokenizer(final)
+    assert held_out_values <= set(read_state(final)["held_out"])
     (load_reward_model if algorithm == "reward" else load_language_model)(final)
     assert len(list((directory / "checkpoints").iterdir())) == 2
     assert not list(final.rglob("*.bin")) + list(final.rglob("*.pt")) + list(final.rglob("*.pkl"))
