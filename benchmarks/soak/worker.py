@@ -36,6 +36,7 @@ def soak_worker(folder: Path, algorithm: str, num_kills: int, seed: int) -> tupl
     if algorithm == "ppo" or "DJANGO_SETTINGS_MODULE" in os.environ:
         raise SystemExit("--through worker takes one algorithm that trains on pairs or demonstrations.")
     os.environ["JOB_STALE_SECONDS"] = str(STALE_SECONDS)
+    (folder / "var").mkdir()
     prepare(folder / "var")
     tally, rng = Tally(), random.Random(seed)
     with celery("beat"), workers() as crew:
@@ -70,8 +71,11 @@ class Crew:
         self.hire()
 
     def is_dead(self) -> bool:
-        """Whether the worker has ended, which nobody asked it to."""
-        return self.process is None or self.process.poll() is not None
+        """Never; raises `RuntimeError` with its log if the worker has ended, which nobody asked it to."""
+        if self.process is None or self.process.poll() is not None:
+            log = Path(os.environ["CONCORD_VAR_DIR"], "celery.log").read_text(errors="replace")
+            raise RuntimeError(f"the worker has ended:\n{log[-2000:]}")
+        return False
 
 
 @contextmanager
