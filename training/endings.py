@@ -4,12 +4,13 @@ import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 STOPPED_BY_SIGTERM: Final = 143
 FULL_DISK_BYTES: Final = 2**20  # with less free space than this, a process may be unable to write down why it failed
 # How often each kind is tried again from the newest checkpoint. What is not here has a reason, and would have it again.
-RETRIES: Final = {"process-died": 2, "host_out_of_memory": 3, "stall": 1, "unknown": 1}
+RETRIES: Final = {"process-died": 2, "stall": 1, "unknown": 1}
+SMALLER_RETRIES: Final = 3  # each with forward passes of half as many tokens, where memory ran out
 # A process that was killed, yet got further than the one before, starts a new count: its machine may be pre-emptible.
 FORGIVEN: Final = ("process-died",)
 KERNEL_COUNTERS: Final = Path("/proc/vmstat")
@@ -20,7 +21,7 @@ class Ending:
     """The end of one process, as its supervisor saw it."""
 
     exit_code: int  # negative: the signal that killed it
-    written: Mapping[str, str] | None = None  # its own account: kind and error
+    written: Mapping[str, Any] | None = None  # its own account: kind, error, and perhaps may_shrink
     silence: float | None = None  # seconds without an event after which it was stopped; None: it was not
     has_memory_run_out: bool = False  # the kernel killed something for want of memory while it ran
     free_bytes: int = FULL_DISK_BYTES  # of the disk with the run directory
@@ -37,7 +38,7 @@ class Ending:
         if self.silence is not None:
             return "stall"
         if self.written is not None:
-            return self.written["kind"]
+            return str(self.written["kind"])
         if self.exit_code == STOPPED_BY_SIGTERM:
             return "stopped"
         if self.exit_code > 0 and self.free_bytes < FULL_DISK_BYTES:
@@ -45,6 +46,11 @@ class Ending:
         if self.exit_code == -signal.SIGKILL and self.has_memory_run_out:
             return "host_out_of_memory"
         return "process-died"
+
+    @property
+    def wants_smaller(self) -> bool:
+        """Whether forward passes of fewer tokens might do: memory ran out, and not on a single example."""
+        return self.kind == "host_out_of_memory" or bool(self.written and self.written.get("may_shrink"))
 
     @property
     def cause(self) -> str:
@@ -55,7 +61,7 @@ class Ending:
     def error(self) -> str:
         """What was wrong, and what to do."""
         if self.written is not None and self.kind == self.written["kind"]:
-            return self.written["error"]
+            return str(self.written["error"])
         return ADVICE[self.kind].format(cause=self.cause, silence=self.silence or 0.0)
 
 
@@ -87,7 +93,8 @@ class Retries:
             self._newest_step = ending.newest_step
             self.used = {kind: num for kind, num in self.used.items() if kind not in FORGIVEN}
         self.used[ending.kind] = self.used.get(ending.kind, 0) + 1
-        return self.used[ending.kind] <= RETRIES.get(ending.kind, 0)
+        most = SMALLER_RETRIES if ending.wants_smaller else RETRIES.get(ending.kind, 0)
+        return self.used[ending.kind] <= most
 
 
 def num_memory_kills() -> int:

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import psutil
 from django.conf import settings
@@ -111,7 +111,7 @@ def _run_once(run: TrainingRun, tail: EventTail, grant: Grant, lock: IO[bytes], 
 def _prepare_retry(run: TrainingRun, ending: Ending, log: IO[bytes]) -> None:
     """Say that the run goes on from its newest checkpoint, with smaller forward passes if the memory ran out."""
     words = f"{ending.kind} ({ending.cause}): going on from the newest checkpoint."
-    if ending.kind == "host_out_of_memory":
+    if ending.wants_smaller:
         limit = halve_token_limit(run.folder, configured=int(run.config["micro_batch_tokens"]))
         words += f" Forward passes are cut to {limit} tokens; the loss does not change by it."
     log.write(f"{words}\n".encode())
@@ -205,10 +205,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
     process.wait()
 
 
-def _written_reason(path: Path) -> dict[str, str] | None:
+def _written_reason(path: Path) -> dict[str, Any] | None:
     """What failure.json says; None if there is none, or only half of one."""
     try:
-        reason: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+        reason: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     return reason

@@ -39,12 +39,26 @@ def test_a_process_that_ended_well_is_a_success_even_if_it_was_thought_stalled()
     assert Ending(exit_code=0, silence=901.0).is_success
 
 
-@pytest.mark.parametrize("kind", ["stall", "unknown", "host_out_of_memory"])
+@pytest.mark.parametrize("kind", ["stall", "unknown"])
 def test_a_kind_is_tried_again_a_fixed_number_of_times(kind: str) -> None:
     retries = Retries()
     ending = Ending(exit_code=1, written={"kind": kind, "error": ""})
     allowed = [retries.allow(Ending(exit_code=1, written=ending.written, newest_step=step)) for step in range(5)]
     assert allowed == [True] * RETRIES[kind] + [False] * (5 - RETRIES[kind])
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        Ending(exit_code=KILLED, has_memory_run_out=True),
+        Ending(exit_code=1, written={"kind": "out_of_memory", "error": "", "may_shrink": True}),
+    ],
+    ids=["host", "device"],
+)
+def test_memory_that_ran_out_gets_three_tries_with_smaller_forward_passes(ending: Ending) -> None:
+    retries = Retries()
+    assert ending.wants_smaller
+    assert [retries.allow(ending) for _ in range(5)] == [True, True, True, False, False]
 
 
 @pytest.mark.parametrize("kind", sorted(set(get_args(FailureKind)) - {"unknown"}))

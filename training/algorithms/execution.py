@@ -106,7 +106,8 @@ def write_failure(directory: Path, failure: TrainingFailure) -> None:
 
     The first reason stays: of several processes, the others only notice that one is gone.
     """
-    text = json.dumps({"kind": failure.kind, "error": str(failure)}, ensure_ascii=False)
+    written = {"kind": failure.kind, "error": str(failure), **({"may_shrink": True} if failure.may_shrink else {})}
+    text = json.dumps(written, ensure_ascii=False)
     try:
         with (directory / "failure.json").open("x", encoding="utf-8") as file:
             file.write(text)

@@ -21,11 +21,15 @@ DISK_FULL_TEXTS: Final = ("no space left on device", "os error 28", "disk quota 
 
 
 class TrainingFailure(Exception):
-    """A run cannot go on. `kind` is for programs, the text says what was wrong, where, and what to do."""
+    """A run cannot go on. `kind` is for programs, the text says what was wrong, where, and what to do.
 
-    def __init__(self, kind: FailureKind, error: str) -> None:
+    `may_shrink`: with forward passes of fewer tokens it might have, and a supervisor may try so.
+    """
+
+    def __init__(self, kind: FailureKind, error: str, *, may_shrink: bool = False) -> None:
         super().__init__(error)
         self.kind: FailureKind = kind
+        self.may_shrink = may_shrink
 
 
 def is_disk_full(error: BaseException) -> bool:
@@ -50,5 +54,6 @@ def failure_from(error: BaseException) -> TrainingFailure:
         return TrainingFailure("disk_full", f"The disk is full: {error}. Free some space and resume the run.")
     if is_out_of_memory(error):
         advice = "Lower micro_batch_tokens; the loss does not change by it."
-        return TrainingFailure("out_of_memory", f"Out of memory: {str(error) or type(error).__name__}. {advice}")
+        text = f"Out of memory: {str(error) or type(error).__name__}. {advice}"
+        return TrainingFailure("out_of_memory", text, may_shrink=True)
     return TrainingFailure("unknown", f"{type(error).__name__}: {error}")

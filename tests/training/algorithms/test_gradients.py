@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -116,7 +117,22 @@ def test_an_example_that_alone_is_too_long_ends_the_run_with_advice(
     short_of_memory(monkeypatch, num_tokens=3)
     assert carry_out(directory) == 1
     assert failure(directory)["kind"] == "out_of_memory"
+    assert "may_shrink" not in failure(directory)
     assert "a single example of" in failure(directory)["error"]
+
+
+def test_memory_that_runs_out_beside_the_steps_asks_for_smaller_forward_passes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*args: Any, **settings: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(reference, "reference_logps", full)
+    directory = order(tmp_path / "run", "dpo", SETTINGS, init_model=saved_model(tmp_path / "policy"))
+    assert carry_out(directory) == 1
+    written = json.loads((directory / "failure.json").read_text())
+    assert (written["kind"], written["may_shrink"]) == ("out_of_memory", True)
+    assert "Lower micro_batch_tokens" in written["error"]
 
 
 def test_runs_share_what_the_reference_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
