@@ -377,8 +377,11 @@ def test_a_process_that_the_kernel_ended_for_memory_gets_smaller_forward_passes(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_paused_run_frees_its_device_and_ends_with_the_same_bits(factory: Factory) -> None:
-    settings = {"num_epochs": 1000, "max_steps": 150, "checkpoint_every": 40}
+def test_a_paused_run_frees_its_device_and_ends_with_the_same_bits(
+    factory: Factory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner, "POLL_SECONDS", 0.05)  # it must be asked long before it finishes
+    settings = {"num_epochs": 1000, "max_steps": 400, "checkpoint_every": 100}
     whole, paused = tiny.sft_run(factory, **settings), tiny.sft_run(factory, **settings)
     assert perform(whole).status == "finished"
     with in_background(paused):
