@@ -29,8 +29,12 @@ def test_the_quick_check_starts_no_database_and_says_that_all_passed(tmp_path: P
     )
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "var").exists()
-    heading, *rows, conclusion = done.stdout.splitlines()
+    introduction, _, shown = done.stdout.partition("\n\n")
+    assert "without this program" in introduction
+    heading, *lines, conclusion = shown.splitlines()
     assert heading.split() == list(table.HEADINGS)
+    rows = [line for line in lines if line and not line.startswith("# ")]
+    assert sum(line.startswith("# ") for line in lines) == len(table.CLOSED_FORM)
     assert conclusion == f"All {len(rows)} checks passed."
     assert any(row.startswith("DPO, p = 0.8") and " 13.8629 " in row for row in rows)
 

@@ -86,8 +86,8 @@ def evaluate_reward(
     trees = [item.tree for item in held_out]
     values = evaluate_pairs(step, model, trees, max_tokens=config.micro_batch_tokens)
     if seen and model.num_members > 1:
-        margins_PE = torch.cat([scored.member_margins() for scored in seen])
-        found = reliability(margins_PE, torch.cat([scored.column("share") for scored in seen]))
+        margins_PE = torch.cat([scored.member_margins() for scored in seen]).cpu()
+        found = reliability(margins_PE, torch.cat([scored.column("share") for scored in seen]).cpu())
         values |= {f"held_out_{name}": value for name, value in found.items()}
     return values
 

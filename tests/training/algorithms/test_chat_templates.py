@@ -118,6 +118,29 @@ def test_only_the_tokens_of_replies_are_learnt(chat_format: ChatFormat) -> None:
     ]
 
 
+@formats
+def test_what_is_too_long_loses_the_beginning_of_the_prompt_and_the_end_of_the_reply_and_is_counted(
+    chat_format: ChatFormat,
+) -> None:
+    whole, draw = chat_tokeniser(chat_format), random.Random(5)
+    short = ChatTokeniser(tokenizer_of(chat_format), max_prompt_tokens=24, max_completion_tokens=6)
+    num_prompts = num_completions = 0
+    for _ in range(NUM_CASES):
+        asked, reply = conversation(draw, chat_format), text(draw)
+        full, cut = whole.tree(asked, [reply]), short.tree(asked, [reply])
+        ((full_reply,), (cut_reply,)) = full.completions, cut.completions
+        num_prompts += len(full.prompt) > 24
+        num_completions += len(full_reply) > 6
+        num_begun = 0 if short.bos_id is None else 1  # BOS stays, or is put, in front
+        assert cut.prompt[:num_begun] == full.prompt[:num_begun]
+        assert cut.prompt[num_begun:] == full.prompt[num_begun:][-(24 - num_begun) :]
+        assert cut_reply == full_reply[:6]
+        assert (short.stop_id in cut_reply) == (len(full_reply) <= 6)
+    assert num_prompts
+    assert num_completions
+    assert (short.truncated.num_prompts, short.truncated.num_completions) == (num_prompts, num_completions)
+
+
 def test_a_template_that_demands_alternating_roles_names_the_conversation_that_breaks_it() -> None:
     asked = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "a"}]
     with pytest.raises(TrainingFailure, match="roles system, user: Roles must alternate"):

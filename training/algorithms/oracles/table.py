@@ -34,15 +34,16 @@ class Timed:
 
     check: Check
     seconds: float
+    about: str = ""  # what the checks of its oracle say, with the first of them
 
 
 def carried_out(oracles: Sequence[Oracle]) -> Iterator[Timed]:
     """All checks of all oracles, one after the other."""
     for oracle in oracles:
-        started = time.perf_counter()
+        started, about = time.perf_counter(), (oracle.__doc__ or "").strip().partition("\n")[0]
         for check in oracle():
-            yield Timed(check=check, seconds=time.perf_counter() - started)
-            started = time.perf_counter()
+            yield Timed(check=check, seconds=time.perf_counter() - started, about=about)
+            started, about = time.perf_counter(), ""
 
 
 def as_row(timed: Timed) -> tuple[str, ...]:

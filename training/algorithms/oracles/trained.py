@@ -74,13 +74,14 @@ def bradley_terry_accuracy() -> Iterator[Check]:
     held_out = [item for item in rows if item["split"] == "held_out"]
     bayes = sum(strengths[item["chosen"]] > strengths[item["rejected"]] for item in held_out) / len(held_out)
     settings = {"batch_size": 50, "num_epochs": 2, "learning_rate": 3e-3, "warmup_steps": 2, "eval_examples": 1_000}
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder, "run")
-        trained(run, "reward", rows, settings, saved_model(Path(folder, "policy")))
-        events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
-    *_, last = (event["values"] for event in events if event["kind"] == "evaluation")
-    seen = last["held_out_accuracy"]
-    yield Check(name="reward model, trained, against Bayes accuracy", expected=bayes, seen=seen, tolerance=0.01)
+    for name, num_members in (("reward model", 1), ("ensemble of four heads", 4)):
+        with tempfile.TemporaryDirectory() as folder:
+            run, wanted = Path(folder, "run"), {**settings, "ensemble_size": num_members}
+            trained(run, "reward", rows, wanted, saved_model(Path(folder, "policy")))
+            events = [json.loads(line) for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines()]
+        *_, last = (event["values"] for event in events if event["kind"] == "evaluation")
+        seen = last["held_out_accuracy"]
+        yield Check(name=f"{name}, trained, against Bayes accuracy", expected=bayes, seen=seen, tolerance=0.01)
 
 
 def first_steps() -> Iterator[Check]:

@@ -4,6 +4,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+INTRODUCTION = """\
+Each line computes something whose right answer is known without this program: from arithmetic, a paper's table, or a
+closed form. It passes if what was seen is within the tolerance of what was expected.
+"""
+
 
 class Command(BaseCommand):
     help = "Holds losses, estimators and the trainer against numbers known in closed form. Needs no database."
@@ -16,10 +21,13 @@ class Command(BaseCommand):
         from training.algorithms.oracles import table  # torch
 
         oracles = table.CLOSED_FORM if quick else (*table.CLOSED_FORM, *table.TRAINED)
+        self.stdout.write(INTRODUCTION)
         self.stdout.write(table.line(table.HEADINGS))
         num_checks, failed = 0, []
         for timed in table.carried_out(oracles):
             num_checks += 1
+            if timed.about:
+                self.stdout.write(f"\n# {timed.about}")
             self.stdout.write(table.line(table.as_row(timed)))
             if not timed.check.has_passed:
                 failed.append(timed.check.name)
