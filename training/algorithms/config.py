@@ -284,6 +284,7 @@ class PPOConfig(CommonConfig):
     importance_cap: float = 2.0  # most that a token of a rollout sampled by another engine weighs
     variance_penalty: float = 0.0  # reward ensembles: lambda in mean - lambda · variance of the members' scores
     worst_case: bool = False  # reward ensembles: the score is the lowest member's instead of their mean
+    num_judges: int = 0  # reward ensembles: members, the last ones, that only watch, as a held-out judge
     guards: str = "alert"  # what signs of a run gone wrong lead to: off, alert (a line in the log) or stop
 
     def __post_init__(self) -> None:
@@ -292,7 +293,7 @@ class PPOConfig(CommonConfig):
         for name in ("critic_learning_rate", "num_minibatches", "num_ppo_epochs", "temperature", "kl_horizon", "max_kl",
                      "ratio_clip", "value_clip", "score_clip", "max_update_kl", "importance_cap"):  # fmt: skip
             require(getattr(self, name) > 0, f"{name} must be positive, got {getattr(self, name)}.")
-        for name in ("beta", "num_critic_warmup", "missing_stop_penalty", "variance_penalty"):
+        for name in ("beta", "num_critic_warmup", "missing_stop_penalty", "variance_penalty", "num_judges"):
             require(getattr(self, name) >= 0, f"{name} may not be negative, got {getattr(self, name)}.")
         require_fraction("gamma", self.gamma)
         require_fraction("gae_lambda", self.gae_lambda)

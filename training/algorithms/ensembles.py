@@ -30,11 +30,15 @@ def variance_over_members(values_CE: Tensor) -> Tensor:
     return values_CE.var(dim=-1, correction=0)
 
 
-def conservative_scores(members_CE: Tensor, *, variance_penalty: float, is_worst_case: bool) -> Tensor:
+def conservative_scores(
+    members_CE: Tensor, *, variance_penalty: float, is_worst_case: bool, num_judges: int = 0
+) -> Tensor:
     """What a policy is rewarded for: the lowest member's score, or mean - lambda variance; shape (C,).
 
-    Coste et al. (2023), worst-case and uncertainty-weighted optimisation; with lambda = 0 it is the mean.
+    Coste et al. (2023), worst-case and uncertainty-weighted optimisation; with lambda = 0 it is the mean. The last
+    `num_judges` members have no say: they only watch.
     """
+    members_CE = members_CE[:, : members_CE.shape[-1] - num_judges]
     if is_worst_case:
         return members_CE.min(dim=-1).values
     return members_CE.mean(dim=-1) - variance_penalty * variance_over_members(members_CE)

@@ -167,7 +167,12 @@ def ppo_step(
     if rates["policy"] > 0:
         sampler.policy_changed()
     check_loss(measured["loss"], step=step)
-    values = {**monitors(rollout, targets), **measured, "beta": numbers["beta"], "learning_rate": rates["policy"]}
+    values = {
+        **monitors(rollout, targets, num_judges=config.num_judges),
+        **measured,
+        "beta": numbers["beta"],
+        "learning_rate": rates["policy"],
+    }
     if config.kl_target is not None:
         numbers["beta"] = adapted_beta(
             beta=numbers["beta"],
@@ -201,14 +206,14 @@ def targets_of(rollout: Rollout, numbers: dict[str, float], config: PPOConfig) -
     return Targets(advantages_CL=advantages_CL, returns_CL=estimated.returns_CL)
 
 
-def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
+def monitors(rollout: Rollout, targets: Targets, *, num_judges: int = 0) -> dict[str, float]:
     """What the curves show about a rollout, before its update."""
     mask_CL = rollout.mask_CL
     log_ratios = {"logps": rollout.logps_CL, "reference_logps": rollout.reference_logps_CL}
     explained = explained_variance(values_CL=rollout.values_CL, returns_CL=targets.returns_CL, mask_CL=mask_CL)
     return {
         "score": rollout.scores_C.mean().item(),
-        **ensemble_monitors(rollout),
+        **ensemble_monitors(rollout, num_judges=num_judges),
         "kl": (kl_k1(**log_ratios) * mask_CL).sum(-1).mean().item(),  # nats per completion
         "kl_k3": (kl_k3(**log_ratios) * mask_CL).sum(-1).mean().item(),
         "entropy": masked_mean(rollout.entropies_CL, mask_CL).item(),  # nats per token
@@ -219,25 +224,42 @@ def monitors(rollout: Rollout, targets: Targets) -> dict[str, float]:
     }
 
 
-def ensemble_monitors(rollout: Rollout) -> dict[str, float]:
-    """What an ensemble's members say together, and how far they disagree; nothing for a plain reward model."""
+def ensemble_monitors(rollout: Rollout, *, num_judges: int) -> dict[str, float]:
+    """What an ensemble's members say together, and how far they disagree; nothing for a plain reward model.
+
+    Those that only watch are a judge of their own. Deviations are over the rollout's replies: the unit of both scores.
+    """
     members_CE = rollout.member_scores_CE
+    num_paid = members_CE.shape[-1] - num_judges
     if members_CE.shape[-1] == 1:
         return {}
+    values = {
+        "mean_score": members_CE[:, :num_paid].mean().item(),
+        "score_variance": variance_over_members(members_CE[:, :num_paid]).mean().item(),
+    }
+    if num_judges == 0:
+        return values
+    judged_C = members_CE[:, num_paid:].mean(dim=-1)
     return {
-        "mean_score": members_CE.mean().item(),
-        "score_variance": variance_over_members(members_CE).mean().item(),
+        **values,
+        "judge_score": judged_C.mean().item(),
+        "judge_deviation": judged_C.std(correction=0).item(),
+        "score_deviation": rollout.scores_C.std(correction=0).item(),
     }
 
 
 def check_ensemble(reward: RewardModel, config: PPOConfig) -> None:
     """Raise `InvalidConfiguration` if disagreement shall be penalised and nobody is there to disagree."""
-    for name in ("variance_penalty", "worst_case"):
+    for name in ("variance_penalty", "worst_case", "num_judges"):
         advice = "Train one with ensemble_size above 1, or leave it out."
         require(
             reward.num_members > 1 or not getattr(config, name),
             f"{name} is for ensembles, and this reward model has a single head. {advice}",
         )
+    require(
+        config.num_judges < reward.num_members,
+        f"num_judges ({config.num_judges}) leaves none of the reward model's {reward.num_members} members to reward.",
+    )
 
 
 def evaluate_ppo(
@@ -249,8 +271,9 @@ def evaluate_ppo(
         torch.manual_seed(0)
         rollout = roll_out(networks, prompts, config, sampler, seeds=prompt_seeds(0, -1, len(prompts)))
     targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)
-    shown = ("score", "mean_score", "score_variance", "kl", "entropy", "eos_rate", "response_length")
-    return {f"held_out_{name}": value for name, value in monitors(rollout, targets).items() if name in shown}
+    seen = monitors(rollout, targets, num_judges=config.num_judges)
+    shown = ("score", "mean_score", "score_variance", "judge_score", "kl", "entropy", "eos_rate", "response_length")
+    return {f"held_out_{name}": value for name, value in seen.items() if name in shown}
 
 
 def is_kl_over_cap(config: PPOConfig, kl: float, session: Session) -> bool:

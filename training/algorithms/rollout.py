@@ -125,7 +125,10 @@ def read_rollout(
         entropies_CL=tables["entropy"],
         values_CL=tables["value"],
         scores_C=conservative_scores(
-            member_scores_CE, variance_penalty=config.variance_penalty, is_worst_case=config.worst_case
+            member_scores_CE,
+            variance_penalty=config.variance_penalty,
+            is_worst_case=config.worst_case,
+            num_judges=config.num_judges,
         ),
         member_scores_CE=member_scores_CE,
         is_stopped_C=sent(torch.tensor([tree.completions[0][-1] == networks.stop_id for tree in trees]), device),

@@ -294,6 +294,34 @@ def test_ppo_against_an_ensemble_shows_what_its_members_say_and_resumes_to_the_s
     assert (trained(cut) / "model.safetensors").read_bytes() == weights
 
 
+def test_a_member_that_only_watches_pays_nothing_and_is_seen(tmp_path: Path) -> None:
+    members_CE = torch.tensor([[1.0, 3.0, 90.0]])
+    settings = {"variance_penalty": 0.5, "is_worst_case": False, "num_judges": 1}
+    assert ensembles.conservative_scores(members_CE, **settings).tolist() == [1.5]  # type: ignore[arg-type] # by name
+    directory = order(
+        tmp_path / "run",
+        "ppo",
+        {"max_steps": 1, "num_minibatches": 1, "num_judges": 1},
+        init_model=saved_model(tmp_path / "policy"),
+        reward_model=saved_ensemble(tmp_path / "reward"),
+    )
+    trained(directory)
+    assert {"judge_score", "judge_deviation", "score_deviation"} <= set(events(directory, "step")[0]["values"])
+    assert "held_out_judge_score" in events(directory, "evaluation")[-1]["values"]
+
+
+def test_judges_leave_somebody_to_reward(tmp_path: Path) -> None:
+    directory = order(
+        tmp_path / "run",
+        "ppo",
+        {"num_judges": 3},
+        init_model=saved_model(tmp_path / "policy"),
+        reward_model=saved_ensemble(tmp_path / "reward"),
+    )
+    assert carry_out(directory) == 1
+    assert "num_judges (3) leaves none of the reward model's 3 members" in failure(directory)["error"]
+
+
 @pytest.mark.parametrize("settings", [{"variance_penalty": 0.5}, {"worst_case": True}], ids=str)
 def test_a_reward_model_of_one_head_has_nobody_to_disagree(tmp_path: Path, settings: dict[str, float | bool]) -> None:
     directory = order(

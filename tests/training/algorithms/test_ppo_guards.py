@@ -37,6 +37,16 @@ def test_a_critic_is_harmful_after_five_rollouts_in_a_row() -> None:
     assert [len(texts) for texts in seen] == [0] * 9 + [1]
 
 
+def test_a_score_that_rises_while_the_held_out_judge_is_flat_is_over_optimised_after_three_rollouts() -> None:
+    first = {**GOOD, "score": 1.0, "score_deviation": 2.0, "judge_score": 5.0, "judge_deviation": 0.5}
+    gamed = {**first, "score": 5.0, "judge_score": 5.2}  # 2 deviations, and 0.4 for the judge
+    earned = {**first, "score": 5.0, "judge_score": 5.3}  # 0.6 of 2 is more than a quarter
+    numbers: dict[str, float] = {}
+    said = [new_signs(values, numbers) for values in (first, gamed, gamed, earned, gamed, gamed, gamed, gamed)]
+    assert [len(texts) for texts in said] == [0, 0, 0, 0, 0, 0, 1, 0]
+    assert "rose by 2.0 deviations of the first replies', and by 0.4 for the held-out judge" in said[6][0]
+
+
 @pytest.mark.parametrize(("guards", "num_steps", "num_alerts"), [("off", 3, 0), ("alert", 3, 1), ("stop", 1, 1)])
 def test_a_guard_says_nothing_alerts_or_ends_the_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, guards: str, num_steps: int, num_alerts: int

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         from training.algorithms.oracles import table  # torch
 
         oracles = table.CLOSED_FORM if quick else (*table.CLOSED_FORM, *table.TRAINED)
-        self.stdout.write(INTRODUCTION)
+        self.stdout.write(f"{INTRODUCTION}\n")
         self.stdout.write(table.line(table.HEADINGS))
         num_checks, failed = 0, []
         for timed in table.carried_out(oracles):
