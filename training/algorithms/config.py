@@ -21,6 +21,7 @@ PAIR_LOSS_NAMES: Final = ("sigmoid", "ipo", "hinge")  # the keys of losses.PAIR_
 TIE_MODEL_NAMES: Final = ("none", "rao_kupper", "davidson")  # the keys of reward_losses.OUTCOME_MODELS
 RANKING_LOSS_NAMES: Final = ("pairs", "plackett_luce")
 SHARDING_NAMES: Final = ("none", "fsdp2")
+CHECKPOINTING_NAMES: Final = ("auto", "on", "off")
 GUARD_NAMES: Final = ("off", "alert", "stop")
 ROLLOUT_ENGINE_NAMES: Final = ("auto", "vllm", "in_process")
 SAMPLER_GAPS: Final = {"float32": 2e-3, "bfloat16": 0.05}  # mean nats a token that engines of this precision may differ
@@ -91,6 +92,9 @@ class CommonConfig:
     num_devices: int = 1  # GPUs (or slots of the CPU) of one machine, a process each; never changes the loss
     sharding: str = "none"  # fsdp2: each device keeps its part of weights, gradients and optimiser; none: all of them
 
+    activation_checkpointing: str = "auto"  # layers computed again for the gradient: on, off, auto = if memory is short
+    torch_compile: bool = False  # compile the layers: a minute or more at the start
+
     def __post_init__(self) -> None:
         positive = ("learning_rate", "max_grad_norm", "batch_size", "num_epochs", "micro_batch_tokens",
                     "max_prompt_tokens", "max_completion_tokens", "log_every", "keep_checkpoints",
@@ -106,6 +110,7 @@ class CommonConfig:
         is_measurement = self.best_by in (None, "auto") or str(self.best_by).startswith("held_out_")
         require(is_measurement, f"best_by must be auto, null or a name like held_out_loss, got {self.best_by!r}.")
         require_one_of("sharding", self.sharding, SHARDING_NAMES)
+        require_one_of("activation_checkpointing", self.activation_checkpointing, CHECKPOINTING_NAMES)
         require(
             self.sharding == "none" or self.num_devices > 1,
             "sharding needs num_devices above 1: there is nobody to share with.",

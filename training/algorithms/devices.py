@@ -11,13 +11,16 @@ import os
 import resource
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Final
 
+import psutil
 import torch
 from torch import Tensor
 
 CPU: Final = torch.device("cpu")
 MEGABYTE: Final = 2**20
+CONTROL_GROUP: Final = Path("/sys/fs/cgroup")
 
 
 def own_device() -> torch.device:
@@ -40,6 +43,18 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / MEGABYTE
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MEGABYTE if sys.platform == "darwin" else peak / 1024  # bytes there, kilobytes on Linux
+
+
+def free_memory(device: torch.device) -> int:
+    """Bytes that are free: on a CUDA device, or on the host within the limit of its control group."""
+    if device.type == "cuda":
+        return torch.cuda.mem_get_info(device)[0]
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit, used = (int((CONTROL_GROUP / name).read_text()) for name in ("memory.max", "memory.current"))
+    except (OSError, ValueError):  # there is none, or it sets no limit
+        return free
+    return min(free, max(0, limit - used))
 
 
 def random_state(device: torch.device) -> dict[str, str]:

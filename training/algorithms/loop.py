@@ -17,8 +17,8 @@ from training.algorithms.failures import TrainingFailure
 from training.algorithms.gradients import Loss, TokenBudget, accumulate
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW, adamw, clipped_step, scheduled_rate
+from training.algorithms.preparation import largest_pass, prepare
 from training.algorithms.session import Session, Trainables
-from training.algorithms.sharding import shard
 from training.algorithms.team import Team
 from training.algorithms.tokenisation import TokenTree
 
@@ -45,8 +45,8 @@ class Objective:
 def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
     network, team = objective.model.network, session.team
-    if config.sharding == "fsdp2" and team.size > 1:
-        shard(network, num_processes=team.size)
+    largest = largest_pass(costs(objective.model, objective.trees), config)
+    prepare(network, config, num_tokens=largest, team=team, report=session.events.log)
     optimiser = adamw(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
     trainables = Trainables(network=network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
     lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same

@@ -31,6 +31,7 @@ from training.algorithms.models import RewardModel, load_critic, load_language_m
 from training.algorithms.optimiser import scheduled_rate
 from training.algorithms.ppo_guards import new_signs
 from training.algorithms.ppo_update import Targets, Update
+from training.algorithms.preparation import largest_pass, prepare
 from training.algorithms.rollout import Networks, Rollout, gap_of, roll_out
 from training.algorithms.rollout_engines import rollout_sampler
 from training.algorithms.running_scores import include_scores, normalised_scores
@@ -101,6 +102,9 @@ def improve(
     evaluate: Callable[[int], None],
 ) -> None:
     """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
+    largest = largest_pass([len(prompt) + config.max_completion_tokens for prompt in prompts], config)
+    for trained in (networks.policy.network, networks.critic.network):
+        prepare(trained, config, num_tokens=largest, team=session.team, report=session.events.log)
     numbers = {"beta": config.beta}
     update = Update(networks=networks, config=config, report=session.events.log, numbers=numbers)
     trainables = Trainables(

@@ -179,6 +179,7 @@ def running_ends(lengths: Sequence[int]) -> Tensor:
     return torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
 
 
+@torch.compiler.disable  # its lengths differ from batch to batch: it would be compiled for each
 def tree_attention(
     module: nn.Module,
     query: Tensor,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor
@@ -36,7 +36,7 @@ def let_read_trees(network: PreTrainedModel) -> None:
         check_windows(network)
         network.set_attn_implementation(TREE_ATTENTION)
         compare_layouts(network)
-    except (TreesUnsupported, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
+    except (TreesUnsupported, ImportError, ValueError, TypeError, KeyError, RuntimeError, NotImplementedError) as error:
         network.set_attn_implementation(before)
         name = type(network).__name__
         warnings.warn(PaddedInstead(f"{name} cannot read rows of trees, batches are padded: {error}"), stacklevel=2)
@@ -64,6 +64,19 @@ def compare_layouts(network: PreTrainedModel) -> None:
         error = ((tree_ND - padded_ND).abs().max() / padded_ND.abs().max()).item()
         if not error <= TOLERANCES[dtype]:
             raise TreesUnsupported(f"its hidden states differ by {error:.1e} of their size between the layouts.")
+    if device.type == "cuda":  # its attention has a backward pass of its own
+        check_gradient(network, tree_layout(trees, dtype=dtype, device=device))
+
+
+@torch.enable_grad()
+def check_gradient(network: PreTrainedModel, layout: Layout) -> None:
+    """Raise `TreesUnsupported` unless the gradient of a row of trees can be computed and is finite."""
+    embedding: Any = network.get_input_embeddings()
+    embeds_1TD = embedding(layout.input_ids_RT).detach().requires_grad_()
+    output = network.base_model(inputs_embeds=embeds_1TD, use_cache=False, **layout.inputs)
+    (gradient_1TD,) = torch.autograd.grad(output.last_hidden_state.float().square().sum(), embeds_1TD)
+    if not gradient_1TD.isfinite().all():
+        raise TreesUnsupported("the gradient of its hidden states is not finite.")
 
 
 def hidden_before(network: PreTrainedModel, layout: Layout) -> Tensor:

@@ -6,6 +6,7 @@ as it is with a GPU, and so is asking one for its number, which on a GPU means t
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,18 @@ from training.algorithms.devices import own_device, random_state, restore_random
 from training.algorithms.dpo import dpo_step
 from training.algorithms.failures import failure_from, is_out_of_memory
 from training.algorithms.judged_trees import JudgedPair, JudgedTree
+from training.algorithms.layouts import tree_layout
 from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.reward import measures, reward_loss, score
 from training.algorithms.sft import sft_step
 from training.algorithms.tokenisation import TokenTree
+from training.algorithms.tree_support import (
+    PaddedInstead,
+    TreesUnsupported,
+    check_gradient,
+    let_read_trees,
+    reads_trees,
+)
 
 META = torch.device("meta")
 PAIRS = [
@@ -125,6 +134,26 @@ def test_variable_length_attention_gets_what_torch_asks_for(monkeypatch: pytest.
     assert (longest_query, longest_key) == (8, 8)
     assert settings["window_size"] == (-1, 0)
     assert settings["enable_gqa"]
+
+
+def test_where_variable_length_attention_is_not_to_be_had_batches_are_padded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree_attention, "takes_variable_lengths", lambda query: True)
+    network = LlamaForCausalLM(copy.deepcopy(CONFIG)).eval()
+    network.set_attn_implementation("sdpa")
+    with pytest.warns(PaddedInstead, match="_flash_attention_forward"):
+        let_read_trees(network)
+    assert not reads_trees(network)
+
+
+def test_the_trial_on_a_gpu_asks_for_a_gradient_too() -> None:
+    network = LlamaForCausalLM(copy.deepcopy(CONFIG)).eval()
+    network.set_attn_implementation(tree_attention.TREE_ATTENTION)
+    layout = tree_layout(PAIRS, dtype=torch.float32, device=torch.device("cpu"))
+    check_gradient(network, layout)
+    assert all(parameter.grad is None for parameter in network.parameters())
+    torch.nn.init.constant_(network.model.norm.weight, torch.inf)
+    with pytest.raises(TreesUnsupported, match="not finite"):
+        check_gradient(network, layout)
 
 
 def test_batches_are_cut_without_a_look_at_the_device(language_model: LanguageModel) -> None:
