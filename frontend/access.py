@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, cast
 
 from django.contrib.auth.views import redirect_to_login
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import resolve_url
 from django_htmx.http import HttpResponseClientRedirect
@@ -44,6 +45,13 @@ def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
 def is_reader(user: User) -> bool:
     """Managers, engineers and administrators have the management pages; labelers have their tasks."""
     return user.is_superuser or Membership.objects.filter(user=user, role__in=READING_ROLES).exists()
+
+
+def engineered_workspaces(user: User) -> QuerySet[Workspace]:
+    """Workspaces in which the user may train and evaluate."""
+    if user.is_superuser:
+        return Workspace.objects.all()
+    return Workspace.objects.filter(memberships__user=user, memberships__role__in=READING_ROLES)
 
 
 def may_manage(user: User, workspace: Workspace) -> bool:

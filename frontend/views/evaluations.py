@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import access
 from core import jobs
 from evaluation.models import EvaluationRun, JudgedPair
-from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
 from frontend.judged_pairs import counts_by_subject, judge_facts, other_states
 from frontend.templatetags.numbers import HEADLINES
 
@@ -20,7 +20,8 @@ PAIRS_A_PAGE = 25
 def evaluations(request: SignedInRequest) -> HttpResponse:
     """Every evaluation that the user may read, with its results."""
     rows = EvaluationRun.objects.visible_to(request.user).prefetch_related("results__model", "subjects")
-    return render(request, "frontend/evaluations/list.html", {"evaluations": rows})
+    context = {"evaluations": rows, "may_start": is_reader(request.user)}
+    return render(request, "frontend/evaluations/list.html", context)
 
 
 @require_GET

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
 from core import jobs, pauses
-from frontend.access import SignedInRequest, may_engineer, signed_in
+from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
 from frontend.series import curves_since
 from training.models import TrainingRun
@@ -23,7 +23,8 @@ NUM_SAMPLES = 8  # of the newest sample texts
 def training_runs(request: SignedInRequest) -> HttpResponse:
     """Every training run that the user may read."""
     rows = TrainingRun.objects.visible_to(request.user)
-    return render(request, "frontend/training/list.html", {"training_runs": rows})
+    context = {"training_runs": rows, "may_start": is_reader(request.user)}
+    return render(request, "frontend/training/list.html", context)
 
 
 @require_GET
