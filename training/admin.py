@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin import JobAdmin, RecordAdmin, RecordInline
-from training.models import Checkpoint, Metric, Retraining, SampleText, TrainingRun
+from training.models import Checkpoint, DataReport, Metric, Retraining, SampleText, TrainingRun
 
 
 class CheckpointInline(RecordInline):
@@ -19,6 +19,16 @@ class TrainingRunAdmin(JobAdmin):
     list_display = ("id", "name", "workspace", "algorithm", "status", "percent", "attempt", "created_at")
     list_filter = ("algorithm", "status", "workspace")
     inlines = (CheckpointInline,)
+
+
+@admin.register(DataReport)
+class DataReportAdmin(JobAdmin):
+    """Reports on data."""
+
+    editable = ()
+    list_display = ("id", "algorithm", "dataset", "prompt_set", "model", "status", "created_at")
+    list_filter = ("algorithm", "status", "workspace")
+    search_fields = ("dataset__name", "prompt_set__name")
 
 
 @admin.register(Metric)

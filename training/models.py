@@ -43,6 +43,11 @@ class TrainingRun(PausableJob):
         LanguageModel, null=True, blank=True, on_delete=models.PROTECT, related_name="rewarded_runs"
     )
     spec_sha256 = models.CharField(max_length=64, blank=True)  # of spec.json, once written
+    data_report = models.ForeignKey(
+        "DataReport", null=True, blank=True, on_delete=models.SET_NULL, related_name="training_runs"
+    )
+    estimate = models.JSONField(default=dict, blank=True)  # training.algorithms.estimate, before it started
+    provenance = models.JSONField(default=dict, blank=True)  # training.provenance, when it started
 
     task_name: ClassVar[str] = "training.tasks.run_training"
     queue: ClassVar[str] = "gpu"
@@ -73,6 +78,39 @@ class TrainingRun(PausableJob):
     def folder(self) -> Path:
         """The run directory."""
         return Path(settings.RUNS_DIR) / str(self.pk)
+
+
+class DataReport(Job):
+    """What data look like to an algorithm before it is trained on them. Its key names all that it depends on."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="data_reports")
+    algorithm = models.CharField(max_length=8, choices=TrainingRun.Algorithm.choices)
+    dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.CASCADE, related_name="data_reports")
+    prompt_set = models.ForeignKey(
+        PromptSet, null=True, blank=True, on_delete=models.CASCADE, related_name="data_reports"
+    )
+    model = models.ForeignKey(
+        LanguageModel, null=True, blank=True, on_delete=models.CASCADE, related_name="data_reports"
+    )  # whose tokenizer counts; null: characters alone
+    max_prompt_tokens = models.PositiveIntegerField()
+    max_completion_tokens = models.PositiveIntegerField()
+    key = models.CharField(max_length=64, unique=True)  # SHA-256 over algorithm, data, model and limits
+    report = models.JSONField(default=dict, blank=True)  # training.algorithms.data_report
+
+    task_name: ClassVar[str] = "training.tasks.run_data_report"
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(dataset__isnull=False) ^ Q(prompt_set__isnull=False), name="a_report_is_on_one_thing"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"report on {self.dataset or self.prompt_set}"
 
 
 class Metric(models.Model):

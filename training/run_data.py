@@ -1,5 +1,6 @@
 """What a training process reads of a frozen dataset: the columns of its algorithm, in the layout that it knows."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from annotation.models import Dataset
+from generation.models import PromptSet
+from generation.splits import split_of
 from training.models import TrainingRun
 
 PAIR_COLUMNS = ["prompt", "chosen", "rejected", "weight", "split", "group_id", "p_chosen", "strength"]
@@ -25,6 +28,17 @@ def table_for(algorithm: str, kind: str, path: Path) -> pa.Table:
     if algorithm == TrainingRun.Algorithm.KTO:
         return labels_of(_columns(path, ["prompt", "chosen", "rejected", "weight", "split", "group_id"]))
     return with_ties(_columns(path, [*PAIR_COLUMNS, *VOTES]))
+
+
+def prompts_of(prompt_set: PromptSet) -> pa.Table:
+    """The prompts of a set, as PPO wants them."""
+    prompts = list(prompt_set.prompts.order_by("fingerprint"))
+    return pa.table(
+        {
+            "prompt": [json.dumps(prompt.messages, ensure_ascii=False) for prompt in prompts],
+            "split": [split_of(prompt.fingerprint, prompt_set.held_out_fraction) for prompt in prompts],
+        }
+    )
 
 
 def _columns(path: Path, names: Sequence[str]) -> pa.Table:

@@ -14,7 +14,6 @@ import pyarrow.parquet as pq
 from annotation.export import file_sha256
 from core.jobs import JobFailed
 from generation.models import LanguageModel
-from generation.splits import split_of
 from training import run_data
 from training.models import TrainingRun
 
@@ -67,7 +66,7 @@ def _location(model: LanguageModel | None) -> str | None:
 
 
 def _write_data(run: TrainingRun, path: Path) -> None:
-    table = _prompts_table(run) if run.dataset is None else _dataset_table(run)
+    table = _dataset_table(run) if run.prompt_set is None else run_data.prompts_of(run.prompt_set)
     with _renamed_when_whole(path) as scratch:
         pq.write_table(table, scratch, compression="zstd")
 
@@ -84,18 +83,6 @@ def _dataset_table(run: TrainingRun) -> pa.Table:
             failure_kind="data_error",
         )
     return run_data.table_for(run.algorithm, dataset.kind, dataset.parquet_path)
-
-
-def _prompts_table(run: TrainingRun) -> pa.Table:
-    prompt_set = run.prompt_set
-    assert prompt_set is not None  # noqa: S101 -- a check constraint: a run has a dataset or a prompt set
-    prompts = list(prompt_set.prompts.order_by("fingerprint"))
-    return pa.table(
-        {
-            "prompt": [json.dumps(prompt.messages, ensure_ascii=False) for prompt in prompts],
-            "split": [split_of(prompt.fingerprint, prompt_set.held_out_fraction) for prompt in prompts],
-        }
-    )
 
 
 def _write_sealed(path: Path, text: str) -> None:

@@ -33,6 +33,7 @@ from training.algorithms.token_limit import halve_token_limit
 from training.endings import Ending, Retries
 from training.event_tail import EventTail
 from training.models import TrainingRun
+from training.provenance import provenance_of
 from training.watchdog import Watchdog
 
 log = logging.getLogger(__name__)
@@ -63,8 +64,8 @@ def train(run: TrainingRun) -> None:
 def _train(run: TrainingRun) -> None:
     sha256 = run_directory.prepare(run)
     if run.spec_sha256 != sha256:
-        run.spec_sha256 = sha256
-        run.save(update_fields=["spec_sha256"])
+        run.spec_sha256, run.provenance = sha256, provenance_of(run)
+        run.save(update_fields=["spec_sha256", "provenance"])
     with (
         _locked(run.folder) as lock,
         (run.folder / "process.log").open("ab") as log,

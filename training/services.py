@@ -10,9 +10,10 @@ from core import jobs
 from core.errors import ConcordError
 from generation import services as generation
 from generation.models import LanguageModel, PromptSet
-from training.algorithms.config import InvalidConfiguration, config_fields, parse_config
+from training import data_reports, preflight
+from training.algorithms.config import Config, InvalidConfiguration, config_fields, parse_config
 from training.algorithms.retention import mark_kept
-from training.models import Checkpoint, TrainingRun
+from training.models import Checkpoint, DataReport, TrainingRun
 
 Algorithm = TrainingRun.Algorithm
 DATASET_KINDS: dict[str, tuple[str, ...]] = {  # what each algorithm can be trained on; PPO takes a prompt set
@@ -47,9 +48,7 @@ def start_training_run(
     user: User | None = None,
 ) -> TrainingRun:
     """Queue a training run. Raises `TrainingRefused` naming what does not fit."""
-    if algorithm not in Algorithm.values:
-        raise TrainingRefused(f"algorithm must be one of {', '.join(Algorithm.values)}, got {algorithm!r}.")
-    complete = complete_config(algorithm, config)
+    settings = checked_config(algorithm, config)
     if not 0 <= seed <= MAX_SEED:
         raise TrainingRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     _check_data(algorithm, dataset, prompt_set)
@@ -58,20 +57,87 @@ def start_training_run(
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise TrainingRefused("The dataset, the prompt set and the models must belong to the run's workspace.")
     with transaction.atomic():
+        on_data: dict[str, Any] = {"dataset": dataset, "prompt_set": prompt_set, "init_model": init_model}
+        report = data_reports.request_report(
+            workspace=workspace, algorithm=algorithm, config=settings, user=user, **on_data
+        )
+        estimate = preflight.estimate_run(algorithm=algorithm, config=settings, report=report, **on_data)
+        if reason := preflight.why_not(estimate) or preflight.too_long(settings, init_model):
+            raise TrainingRefused(reason)
         run = TrainingRun.objects.create(
             workspace=workspace,
             name=name,
             algorithm=algorithm,
-            config=complete,
+            config=config_fields(settings),
             seed=seed,
-            dataset=dataset,
-            prompt_set=prompt_set,
-            init_model=init_model,
             reward_model=reward_model,
+            data_report=report,
+            estimate=estimate.as_json(),
             created_by=user,
+            **on_data,
         )
         jobs.enqueue(run)
     return run
+
+
+def checked_config(algorithm: str, config: dict[str, Any]) -> Config:
+    """The complete configuration. Raises `TrainingRefused` naming the field."""
+    if algorithm not in Algorithm.values:
+        raise TrainingRefused(f"algorithm must be one of {', '.join(Algorithm.values)}, got {algorithm!r}.")
+    try:
+        return parse_config(algorithm, config)
+    except InvalidConfiguration as error:
+        raise TrainingRefused(str(error)) from error
+
+
+def report_on_data(
+    *,
+    algorithm: str,
+    config: dict[str, Any],
+    dataset: Dataset | None = None,
+    prompt_set: PromptSet | None = None,
+    init_model: LanguageModel | None = None,
+    user: User | None = None,
+) -> DataReport:
+    """Ask for a report on data. Raises `TrainingRefused` if the algorithm cannot be trained on them."""
+    settings = checked_config(algorithm, config)
+    _check_data(algorithm, dataset, prompt_set)
+    workspace = (dataset or prompt_set).workspace  # type: ignore[union-attr] # one of them is there
+    if init_model is not None and init_model.workspace_id != workspace.pk:
+        raise TrainingRefused("The data and the model must belong to one workspace.")
+    return data_reports.request_report(
+        workspace=workspace,
+        algorithm=algorithm,
+        config=settings,
+        dataset=dataset,
+        prompt_set=prompt_set,
+        init_model=init_model,
+        user=user,
+    )
+
+
+def estimate_of(
+    *,
+    workspace: Workspace,
+    algorithm: str,
+    config: dict[str, Any],
+    dataset: Dataset | None = None,
+    prompt_set: PromptSet | None = None,
+    init_model: LanguageModel | None = None,
+    **_: Any,
+) -> dict[str, Any]:
+    """What such a run would need, whether it would be refused, and what may go wrong. Raises `TrainingRefused`."""
+    settings = checked_config(algorithm, config)
+    _check_data(algorithm, dataset, prompt_set)
+    parts = (dataset, prompt_set, init_model)
+    if any(part is not None and part.workspace_id != workspace.pk for part in parts):
+        raise TrainingRefused("The data and the model must belong to the run's workspace.")
+    on_data: dict[str, Any] = {"dataset": dataset, "prompt_set": prompt_set, "init_model": init_model}
+    report = data_reports.known_report(algorithm=algorithm, config=settings, **on_data)
+    estimate = preflight.estimate_run(algorithm=algorithm, config=settings, report=report, **on_data)
+    refusal = preflight.why_not(estimate) or preflight.too_long(settings, init_model)
+    warnings = preflight.warnings_of(estimate)
+    return {**estimate.as_json(), "refusal": refusal, "warnings": warnings}
 
 
 def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
@@ -97,14 +163,6 @@ def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
         locked.language_model = model
         locked.save(update_fields=["language_model"])
     return model
-
-
-def complete_config(algorithm: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Every field of the configuration. Raises `TrainingRefused` naming one that is unknown or wrong."""
-    try:
-        return config_fields(parse_config(algorithm, config))
-    except InvalidConfiguration as error:
-        raise TrainingRefused(str(error)) from error
 
 
 def _keep(checkpoint: Checkpoint) -> None:

@@ -4,7 +4,7 @@ from celery import shared_task
 
 from core import jobs
 from generation.models import ScoringRun
-from training.models import Retraining, TrainingRun
+from training.models import DataReport, Retraining, TrainingRun
 
 
 @shared_task
@@ -29,3 +29,11 @@ def run_retraining(pk: int) -> None:
     from training import retraining
 
     jobs.perform(Retraining, pk, retraining.retrain)
+
+
+@shared_task
+def run_data_report(pk: int) -> None:
+    """Write the report, unless somebody else does."""
+    from training import report_runner
+
+    jobs.perform(DataReport, pk, report_runner.write_report)

@@ -44,6 +44,27 @@ def grouped(value: int) -> str:
 
 
 @register.filter
+def size(num_bytes: float | None) -> str:
+    """1536 as "2 KiB", 5e9 as "4.7 GiB"; what is not known as a dash."""
+    if num_bytes is None:
+        return "–"
+    if num_bytes < 1024**2:
+        return f"{num_bytes / 1024:,.0f} KiB"
+    return f"{num_bytes / 1024**2:,.0f} MiB" if num_bytes < 1024**3 else f"{num_bytes / 1024**3:,.1f} GiB"
+
+
+@register.filter
+def magnitude(value: float | None) -> str:
+    """2164416 as "2.2 million", 8.2e12 as "8.2 trillion"; what is not known as a dash."""
+    if value is None:
+        return "–"
+    for name, factor in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
+        if value >= factor:
+            return f"{value / factor:,.1f} {name}"
+    return f"{value:,.0f}"
+
+
+@register.filter
 def duration(seconds: float | None) -> str:
     """8.4 as "8.4 s", 125 as "2 min 05 s", 11520 as "3 h 12 min"."""
     if seconds is None:

@@ -10,6 +10,7 @@ from accounts import access
 from core.errors import ConcordError, NotFound
 from frontend.access import SignedInRequest, is_reader, signed_in
 from frontend.training_forms import RUN_FIELDS, TrainingForm, algorithm_for, preset_named
+from frontend.training_preview import preview_of
 from training import services
 from training.algorithms.settings import presets_of
 from training.models import TrainingRun
@@ -52,6 +53,16 @@ def start_training(request: SignedInRequest) -> HttpResponse:
         except ConcordError as error:
             form.add_error(form.setting_named_in(error.detail), error.detail)
     return _page(request, form, status=422)
+
+
+@require_POST
+@signed_in
+def preview_training(request: SignedInRequest) -> HttpResponse:
+    """What the form as it stands comes to: the report on its data, and what the run would need."""
+    _require_engineer_somewhere(request)
+    form = form_sent(request)
+    form.full_clean()
+    return render(request, "frontend/training/preview.html", preview_of(form, request.user))
 
 
 def form_sent(request: SignedInRequest) -> TrainingForm:

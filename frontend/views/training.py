@@ -11,11 +11,13 @@ from accounts import access
 from core import jobs, pauses
 from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
+from frontend.run_facts import made_with, peak_memory
+from frontend.samples_over_time import samples_over_time
 from frontend.series import curves_since
+from frontend.training_preview import report_context
 from training.models import TrainingRun
 
 Status = TrainingRun.Status
-NUM_SAMPLES = 8  # of the newest sample texts
 
 
 @require_GET
@@ -32,7 +34,10 @@ def training_runs(request: SignedInRequest) -> HttpResponse:
 @allows_plot_styles
 def training_run(request: SignedInRequest, run_id: int) -> HttpResponse:
     """One training run."""
-    return render(request, "frontend/training/page.html", _state(request, run_id))
+    context = _state(request, run_id)
+    run = context["run"]
+    context |= report_context(run.data_report) | {"peak_memory": peak_memory(run), "made_with": made_with(run)}
+    return render(request, "frontend/training/page.html", context)
 
 
 @require_GET
@@ -84,7 +89,7 @@ def resume_training(request: SignedInRequest, run_id: int) -> HttpResponse:
 
 
 def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
-    related = ("workspace", "dataset", "prompt_set", "init_model", "reward_model")
+    related = ("workspace", "dataset", "prompt_set", "init_model", "reward_model", "data_report")
     found: TrainingRun = get_object_or_404(
         TrainingRun.objects.visible_to(request.user).select_related(*related), pk=run_id
     )
@@ -104,5 +109,5 @@ def _state(request: SignedInRequest, run_id: int) -> dict[str, Any]:
         "may_pause": may_move and run.status in {Status.QUEUED, Status.RUNNING} and not _is_stopping(run),
         "may_resume": may_move and run.status in pauses.RESUMABLE,
         "checkpoints": run.checkpoints.select_related("language_model").order_by("-step"),
-        "samples": run.sample_texts.order_by("-step", "pk")[:NUM_SAMPLES],
+        "samples": samples_over_time(run),
     }

@@ -152,7 +152,7 @@ def _check_training(plan: Plan) -> None:
             f"algorithm must be one of {', '.join(ALGORITHMS)}, which train a policy on judgments, got "
             f"{plan.algorithm!r}. PPO needs a reward model of its own; a reward model writes nothing that could win."
         )
-    training.complete_config(plan.algorithm, plan.config)
+    training.checked_config(plan.algorithm, plan.config)
     training.check_models(plan.algorithm, plan.current_model)
 
 

@@ -37,6 +37,7 @@ def everything(factory: Factory) -> None:
     factory.training_run(algorithm="ppo")
     factory.training_run()
     factory.retraining()
+    factory.data_report()
     factory.evaluation()
     factory.llm_evaluation()
     factory.pipeline()

@@ -463,6 +463,18 @@ CASES = [
         body=lambda w: w.body(algorithm="reward", dataset=w.dataset.pk, init_model=w.model.pk),
     ),
     Case("get", "api-training-run", READ, path=of("training_run")),
+    Case(
+        "post",
+        "api-estimate-training",
+        "200 200 400 404 401",
+        body=lambda w: w.body(algorithm="reward", dataset=w.dataset.pk, init_model=w.model.pk),
+    ),
+    Case("get", "api-model-card", READ, path=of("training_run")),
+    Case("get", "api-data-reports", LISTED),
+    Case(
+        "post", "api-data-reports", "201 201 400 400 401", body=lambda w: {"algorithm": "dpo", "dataset": w.dataset.pk}
+    ),
+    Case("get", "api-data-report", READ, path=of("data_report")),
     Case("post", "api-cancel-training", ENGINEERED_THERE, path=of("queued")),
     Case("post", "api-pause-training", ENGINEERED_THERE, path=of("queued")),
     Case(
@@ -552,6 +564,7 @@ LISTS = {
     "api-consensus-runs": "consensus_run",
     "api-datasets": "dataset",
     "api-training-runs": "training_run",
+    "api-data-reports": "data_report",
     "api-evaluations": "evaluation",
     "api-pipelines": "pipeline",
     "api-schedules": "schedule",

@@ -18,7 +18,8 @@ from pipeline.schedules import plan, services
 from pipeline.schedules.plan import Plan
 from tests.factory.annotation import Annotation
 from tests.factory.columns import STARTED_AT, job_columns
-from training.models import Checkpoint, Metric, Retraining, SampleText, TrainingRun
+from training.models import Checkpoint, DataReport, Metric, Retraining, SampleText, TrainingRun
+from training.report_runner import written_report
 
 
 class Runs(Annotation):
@@ -61,6 +62,23 @@ class Runs(Annotation):
         )
         made.excluded.add(self.judge(workspace=origin.workspace))
         return made
+
+    def data_report(self, dataset: Dataset | None = None, *, status: str = Job.Status.FINISHED) -> DataReport:
+        """A report on pairs for DPO; a finished one has looked at the dataset's rows."""
+        dataset = dataset or self.dataset()
+        report = DataReport.objects.create(
+            workspace=dataset.workspace,
+            algorithm=TrainingRun.Algorithm.DPO,
+            dataset=dataset,
+            max_prompt_tokens=256,
+            max_completion_tokens=256,
+            key=self._name("key"),
+            **job_columns(status),
+        )
+        if status == Job.Status.FINISHED:
+            report.report = written_report(report)
+            report.save(update_fields=["report"])
+        return report
 
     def metrics(self, run: TrainingRun, num_steps: int, *, first: int = 1) -> list[Metric]:
         """Metric rows whose loss falls."""

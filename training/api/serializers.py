@@ -9,7 +9,7 @@ from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from annotation.models import Dataset
 from generation.models import LanguageModel, PromptSet
 from training import model_export
-from training.models import Checkpoint, Metric, SampleText, TrainingRun
+from training.models import Checkpoint, DataReport, Metric, SampleText, TrainingRun
 
 
 class TrainingRunInput(InputSerializer):
@@ -43,15 +43,75 @@ class TrainingRunListSerializer(JobSerializer):
             "reward_model",
             "spec_sha256",
             "is_pause_requested",
+            "data_report",
             *JOB_FIELDS,
         ]
 
 
 class TrainingRunSerializer(TrainingRunListSerializer):
-    """A training run with its configuration and the end of its log."""
+    """A training run with its configuration, its estimate, what it was made with, and the end of its log."""
 
     class Meta(TrainingRunListSerializer.Meta):
-        fields = [*TrainingRunListSerializer.Meta.fields, "config", "log_tail"]
+        fields = [*TrainingRunListSerializer.Meta.fields, "config", "estimate", "provenance", "log_tail"]
+
+
+class DataReportInput(InputSerializer):
+    """Data to report on before they are trained on; PPO trains on a prompt set, everything else on a dataset."""
+
+    algorithm = serializers.ChoiceField(choices=TrainingRun.Algorithm.choices)
+    config = ObjectField(default=dict, help_text="Its limits of prompts and completions matter here.")
+    dataset = VisibleField(queryset=Dataset.objects.all(), allow_null=True, default=None)
+    prompt_set = VisibleField(queryset=PromptSet.objects.all(), allow_null=True, default=None)
+    init_model = VisibleField(
+        queryset=LanguageModel.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="Whose tokenizer counts and is checked; without one, characters are counted alone.",
+    )
+
+
+class DataReportSerializer(JobSerializer):
+    """A report on data: rows, lengths, findings, and what a tokenizer makes of them."""
+
+    class Meta:
+        model = DataReport
+        fields = [
+            "id",
+            "workspace",
+            "algorithm",
+            "dataset",
+            "prompt_set",
+            "model",
+            "max_prompt_tokens",
+            "max_completion_tokens",
+            "report",
+            *JOB_FIELDS,
+        ]
+
+
+class EstimateSerializer(serializers.Serializer[Any]):
+    """What a run would need. Bytes, seconds and floating-point operations; null: not known."""
+
+    num_steps = serializers.IntegerField()
+    num_tokens = serializers.FloatField(help_text="Computed in all.")
+    num_parameters = serializers.IntegerField(allow_null=True)
+    memory = serializers.DictField(child=serializers.FloatField(), allow_null=True)
+    memory_bytes = serializers.FloatField(allow_null=True)
+    least_memory = serializers.FloatField(allow_null=True)
+    disk = serializers.DictField(child=serializers.FloatField(), allow_null=True)
+    disk_bytes = serializers.FloatField(allow_null=True)
+    flops = serializers.FloatField(allow_null=True)
+    speed = serializers.FloatField(allow_null=True, help_text="Operations a second that were assumed.")
+    seconds = serializers.FloatField(allow_null=True)
+    is_counted = serializers.BooleanField(help_text="Whether tokens were counted; otherwise guessed from characters.")
+    refusal = serializers.CharField(allow_null=True, help_text="Why the run would be refused; null: it would not.")
+    warnings = serializers.ListField(child=serializers.CharField())
+
+
+class ModelCardSerializer(serializers.Serializer[Any]):
+    """The model card of a run, Markdown."""
+
+    markdown = serializers.CharField()
 
 
 class MetricSerializer(serializers.ModelSerializer[Metric]):

@@ -4,11 +4,21 @@ from django.urls import path
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
 from training.api.retraining_views import RetrainingViewSet
-from training.api.views import CheckpointViewSet, MetricViewSet, SampleTextViewSet, TrainingRunViewSet
+from training.api.views import (
+    CheckpointViewSet,
+    DataReportViewSet,
+    MetricViewSet,
+    SampleTextViewSet,
+    TrainingRunViewSet,
+)
 
 urlpatterns = [
     path("training-runs", TrainingRunViewSet.as_view(MANY), name="api-training-runs"),
     path("training-runs/<int:pk>", TrainingRunViewSet.as_view(ONE), name="api-training-run"),
+    path("training-runs/estimate", TrainingRunViewSet.as_view({"post": "estimate"}), name="api-estimate-training"),
+    path("training-runs/<int:pk>/card", TrainingRunViewSet.as_view({"get": "card"}), name="api-model-card"),
+    path("data-reports", DataReportViewSet.as_view(MANY), name="api-data-reports"),
+    path("data-reports/<int:pk>", DataReportViewSet.as_view(ONE), name="api-data-report"),
     path("training-runs/<int:pk>/cancel", TrainingRunViewSet.as_view(CANCEL), name="api-cancel-training"),
     path("training-runs/<int:pk>/pause", TrainingRunViewSet.as_view({"post": "pause"}), name="api-pause-training"),
     path("training-runs/<int:pk>/resume", TrainingRunViewSet.as_view({"post": "resume"}), name="api-resume-training"),

@@ -19,9 +19,13 @@ from generation.api.serializers import ModelSerializer
 from training import model_export, services
 from training.api.serializers import (
     CheckpointSerializer,
+    DataReportInput,
+    DataReportSerializer,
+    EstimateSerializer,
     ExportQuery,
     LineageSerializer,
     MetricSerializer,
+    ModelCardSerializer,
     PublishInput,
     SampleTextSerializer,
     TrainingRunInput,
@@ -30,7 +34,8 @@ from training.api.serializers import (
 )
 from training.archive_response import archive_response
 from training.lineage import lineage_of
-from training.models import Checkpoint, Metric, SampleText, TrainingRun
+from training.model_card import model_card
+from training.models import Checkpoint, DataReport, Metric, SampleText, TrainingRun
 
 
 class TrainingRunViewSet(JobViewSet):
@@ -70,6 +75,44 @@ class TrainingRunViewSet(JobViewSet):
         access.require_engineer(request.user, run.workspace)
         pauses.resume(run)
         return self.show(self.get_object())
+
+    @extend_schema(request=TrainingRunInput, responses=EstimateSerializer)
+    def estimate(self, request: Request) -> Response:
+        """What a run of this body would need.
+
+        Nothing is started.
+        """
+        wanted = self.read_input(TrainingRunInput)
+        access.require_engineer(self.user, wanted["workspace"])
+        return Response(EstimateSerializer(services.estimate_of(**wanted)).data)
+
+    @extend_schema(request=None, responses=ModelCardSerializer)
+    def card(self, request: Request, pk: int) -> Response:
+        """The model card."""
+        return Response({"markdown": model_card(self.get_object())})
+
+
+class DataReportViewSet(JobViewSet):
+    """Reports on data before they are trained on."""
+
+    queryset = DataReport.objects.select_related("created_by", "workspace")
+    serializer_class = DataReportSerializer
+    filters = {
+        "workspace": JobViewSet.filters["workspace"],
+        "status": JobViewSet.filters["status"],
+        "algorithm": by_choice("algorithm", TrainingRun.Algorithm.choices),
+        "dataset": by_id("dataset"),
+    }
+    orderings = ("created_at", "finished_at", "status")
+
+    @extend_schema(request=DataReportInput, responses={201: DataReportSerializer})
+    def create(self, request: Request) -> Response:
+        """Ask for a report; the same question twice has one answer."""
+        wanted = self.read_input(DataReportInput)
+        data = wanted["dataset"] or wanted["prompt_set"]
+        if data is not None:
+            access.require_engineer(self.user, data.workspace)
+        return self.created(services.report_on_data(**wanted, user=self.user))
 
 
 class OfRunViewSet(ApiViewSet):
