@@ -34,7 +34,10 @@ def test_a_run_is_queued_with_its_whole_configuration(
     assert run.status == "queued"
     assert run.config["batch_size"] == 4
     assert run.config["learning_rate"] == 1e-3
-    assert doorbells == [Doorbell("training.tasks.run_training", [run.pk], "gpu")]
+    assert doorbells == [
+        Doorbell("training.tasks.run_data_report", [run.data_report_id], "light"),
+        Doorbell("training.tasks.run_training", [run.pk], "gpu"),
+    ]
 
 
 @pytest.mark.parametrize(

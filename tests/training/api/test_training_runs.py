@@ -35,7 +35,10 @@ def test_a_run_is_queued_with_its_whole_configuration(
     assert shown | {"config": None} == shown | body | {"config": None}
     assert shown["config"]["max_steps"] == 7
     assert shown["config"]["learning_rate"] > 0
-    assert doorbells == [Doorbell("training.tasks.run_training", [shown["id"]], "gpu")]
+    assert doorbells == [
+        Doorbell("training.tasks.run_data_report", [shown["data_report"]], "light"),
+        Doorbell("training.tasks.run_training", [shown["id"]], "gpu"),
+    ]
 
 
 @pytest.mark.parametrize(
