@@ -1,65 +1,64 @@
-"""Writes a report on data: reads the rows as the trainer will, and counts with the model's own tokenizer."""
+"""Writes a report on data: reads the rows as the trainer will, and counts with the model's own tokenizer.
+
+The tokenizer is used in a process of its own (`training/algorithms/report_process.py`); without a model there is none.
+"""
 
 from __future__ import annotations
 
+import json
+import os
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
+from django.conf import settings
 from django.db import transaction
 
 from core import jobs
 from core.jobs import JobFailed
+from generation.models import LanguageModel
 from training import run_data
-from training.algorithms.data_report import CountTokens, TokenCounts, data_report
-from training.algorithms.data_rows import DataRow, data_rows
-from training.algorithms.failures import TrainingFailure
+from training.algorithms.data_report import data_report
+from training.algorithms.data_rows import data_rows
 from training.models import DataReport
+from training.runner import PASSED_ON, PASSED_PREFIXES
 
-if TYPE_CHECKING:
-    from training.algorithms.tokenisation import ChatTokeniser
-
+MODULE = "training.algorithms.report_process"
 MAX_ROWS = 200_000  # looked at; of more, a sample
 MAX_COUNTED = 20_000  # of these, rows whose tokens are counted
-BEAT_ROWS = 500  # rows between two signs of life
+MAX_SECONDS = 1800.0  # of the process
+LOG_CHARACTERS = 4_000
 
 
 def write_report(report: DataReport) -> None:
     """Fill in the report. Raises `JobFailed` if the data cannot be read."""
-    found = written_report(report, show_life=lambda num_done: jobs.beat(report, num_done=num_done))
+    found = written_report(report)
     with transaction.atomic():
         jobs.renew(report, num_done=found["num_rows"], num_total=found["num_rows"])
         report.report = found
         report.save(update_fields=["report"])
 
 
-def written_report(report: DataReport, *, show_life: Callable[[int], None] = lambda num_done: None) -> dict[str, Any]:
-    """What the report says; `show_life` hears of rows whose tokens have been counted. Raises `JobFailed`."""
-    rows, num_rows = _rows(report)
-    tokeniser, problem = _tokeniser(report)
-    found = data_report(
-        rows,
-        max_prompt_tokens=report.max_prompt_tokens,
-        max_completion_tokens=report.max_completion_tokens,
-        count_tokens=_counter(tokeniser, show_life) if tokeniser else None,
-        max_counted=MAX_COUNTED,
-    )
-    found |= {"num_rows": num_rows, "num_looked_at": len(rows), "tokenizer_problem": problem, "checks": []}
-    if tokeniser:
-        from training.algorithms import tokenisation_lint
-
-        found["checks"] = tokenisation_lint.lint(tokeniser, rows)
-    return found
-
-
-def _rows(report: DataReport) -> tuple[list[DataRow], int]:
-    """The rows, or an evenly drawn sample of very many; and how many there are."""
+def written_report(report: DataReport) -> dict[str, Any]:
+    """What the report says. Raises `JobFailed`."""
     table = _table(report)
-    numbers = range(len(table))
-    chosen = sorted(random.Random(0).sample(numbers, MAX_ROWS)) if len(table) > MAX_ROWS else None  # noqa: S311 -- a sample
-    shown = table if chosen is None else table.take(chosen)
-    return list(data_rows(shown.to_pylist())), len(table)
+    rows = _sampled(table)
+    limits = {
+        "max_prompt_tokens": report.max_prompt_tokens,
+        "max_completion_tokens": report.max_completion_tokens,
+        "max_counted": MAX_COUNTED,
+    }
+    problem = _absence(report.model)
+    if report.model is None or problem:
+        found = data_report(list(data_rows(rows.to_pylist())), **limits) | {"tokenizer_problem": problem, "checks": []}
+    else:
+        found = _by_process(rows, report.model.location, limits)
+    return found | {"num_rows": len(table), "num_looked_at": len(rows)}
 
 
 def _table(report: DataReport) -> pa.Table:
@@ -73,29 +72,51 @@ def _table(report: DataReport) -> pa.Table:
         raise JobFailed(f"The file of {dataset} cannot be read: {error}.", failure_kind="data_error") from error
 
 
-def _tokeniser(report: DataReport) -> tuple[ChatTokeniser | None, str]:
-    """The model's own tokeniser, or why there is none."""
-    if report.model is None:
-        return None, ""
-    from training.algorithms import tokenisation_lint  # transformers: in workers only
-
-    try:
-        return tokenisation_lint.uncut_tokeniser(report.model.location), ""
-    except TrainingFailure as error:
-        return None, str(error)
+def _sampled(table: pa.Table) -> pa.Table:
+    """The rows, or an evenly drawn sample of very many."""
+    if len(table) <= MAX_ROWS:
+        return table
+    return table.take(sorted(random.Random(0).sample(range(len(table)), MAX_ROWS)))  # noqa: S311 -- no secret
 
 
-def _counter(tokeniser: ChatTokeniser, show_life: Callable[[int], None]) -> CountTokens:
-    """Counts a row's tokens and shows life every so often."""
-    from training.algorithms import tokenisation_lint
+def _absence(model: LanguageModel | None) -> str:
+    """Why the model's tokenizer cannot be asked, as far as that is seen from here; empty if it may be."""
+    if model is None or not os.path.isabs(model.location) or Path(model.location).is_dir():
+        return ""
+    return f"The folder of {model}, {model.location}, is not on this machine: characters are counted."
 
-    num_done = 0
 
-    def count(row: DataRow) -> TokenCounts | None:
-        nonlocal num_done
-        num_done += 1
-        if num_done % BEAT_ROWS == 0:
-            show_life(num_done)
-        return tokenisation_lint.token_counts(tokeniser, row)
+def _by_process(rows: pa.Table, model: str, limits: dict[str, int]) -> dict[str, Any]:
+    """The report of a process that has the tokenizer. Raises `JobFailed` with what it printed."""
+    with TemporaryDirectory(prefix="concord-report-") as name:
+        folder = Path(name)
+        pq.write_table(rows, folder / "rows.parquet")
+        order = {
+            "rows": str(folder / "rows.parquet"),
+            "model": model,
+            "settings": limits,
+            "report": str(folder / "report.json"),
+        }
+        (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
+        try:
+            subprocess.run(
+                [sys.executable, "-m", MODULE, str(folder / "order.json")],
+                cwd=settings.BASE_DIR,
+                env=_environment(),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                timeout=MAX_SECONDS,
+                check=True,
+            )
+        except subprocess.SubprocessError as error:
+            printed = str(getattr(error, "stderr", "") or "")[-LOG_CHARACTERS:]
+            reason = f"The tokenizer of {model} could not be asked: {error}"
+            raise JobFailed(reason, failure_kind="model_error", log_tail=printed) from error
+        found: dict[str, Any] = json.loads((folder / "report.json").read_text(encoding="utf-8"))
+    return found
 
-    return count
+
+def _environment() -> dict[str, str]:
+    """What the process may know: no secret, no address of the database or the broker."""
+    return {name: value for name, value in os.environ.items() if name in PASSED_ON or name.startswith(PASSED_PREFIXES)}

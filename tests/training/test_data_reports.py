@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 
 from core import jobs
 from core.jobs import JobFailed
@@ -105,8 +109,25 @@ def test_a_model_that_cannot_be_read_is_said_and_characters_are_counted(factory:
     report = write(ask(factory, dataset=factory.dataset(), init_model=factory.model(location="/nowhere")))
 
     assert report.status == "finished"
-    assert "No tokenizer can be loaded from /nowhere" in report.report["tokenizer_problem"]
+    assert "/nowhere, is not on this machine" in report.report["tokenizer_problem"]
     assert report.report["lengths"]["prompt"]["max"] > 0
+
+
+def test_a_folder_without_a_tokenizer_is_said_too(factory: Factory, tmp_path: Path) -> None:
+    report = write(ask(factory, dataset=factory.dataset(), init_model=factory.model(location=tmp_path)))
+
+    assert report.status == "finished"
+    assert "No tokenizer can be loaded" in report.report["tokenizer_problem"]
+
+
+def test_the_worker_itself_stays_without_torch() -> None:
+    code = "import sys, django; django.setup(); import training.report_runner; print('torch' in sys.modules)"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment, cwd=settings.BASE_DIR
+    )
+
+    assert done.stdout.strip() == "False"
 
 
 def test_a_missing_file_is_a_named_failure_and_may_be_asked_for_again(factory: Factory) -> None:
