@@ -22,7 +22,9 @@ def preview_of(form: TrainingForm, user: User) -> dict[str, Any]:
         return {"is_incomplete": True}
     limits = {name: said[name] for name in LIMITS if said.get(name)}
     try:
-        report = services.report_on_data(algorithm=form.algorithm, config=limits, user=user, **inputs)
+        report = services.report_on_data(
+            algorithm=form.algorithm, config=limits, user=user, tries_again=False, **inputs
+        )
     except ConcordError as error:
         return {"problem": error.detail}
     context: dict[str, Any] = {"report": report, "is_waiting": not report.has_ended}

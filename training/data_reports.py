@@ -25,8 +25,12 @@ def request_report(
     prompt_set: PromptSet | None = None,
     init_model: LanguageModel | None = None,
     user: User | None = None,
+    tries_again: bool = True,
 ) -> DataReport:
-    """The report on these data for this algorithm, model and limits; a worker writes it unless it exists."""
+    """The report on these data for this algorithm, model and limits; a worker writes it unless it exists.
+
+    One that failed is written again if `tries_again`: a page that asks every second would never see it fail.
+    """
     limits, model = limits_of(config), model_that_counts(init_model)
     key = report_key(algorithm=algorithm, dataset=dataset, prompt_set=prompt_set, model=model, **limits)
     with transaction.atomic():
@@ -44,7 +48,7 @@ def request_report(
         )
         if is_new:
             jobs.enqueue(report)
-        elif report.status in {Job.Status.FAILED, Job.Status.CANCELLED}:
+        elif tries_again and report.status in {Job.Status.FAILED, Job.Status.CANCELLED}:
             jobs.reopen(report)
             report.refresh_from_db()
     return report

@@ -98,8 +98,9 @@ def report_on_data(
     prompt_set: PromptSet | None = None,
     init_model: LanguageModel | None = None,
     user: User | None = None,
+    tries_again: bool = True,
 ) -> DataReport:
-    """Ask for a report on data. Raises `TrainingRefused` if the algorithm cannot be trained on them."""
+    """Ask for a report on data, anew if it failed and `tries_again`. Raises `TrainingRefused` if the algorithm cannot be trained on them."""
     settings = checked_config(algorithm, config)
     _check_data(algorithm, dataset, prompt_set)
     workspace = (dataset or prompt_set).workspace  # type: ignore[union-attr] # one of them is there
@@ -113,6 +114,7 @@ def report_on_data(
         prompt_set=prompt_set,
         init_model=init_model,
         user=user,
+        tries_again=tries_again,
     )
 
 

@@ -12,6 +12,7 @@ from tests.factory import Factory
 from tests.frontend.conftest import Browse
 from tests.frontend.test_new_training import filled_in
 from tests.training.algorithms.builders import saved_model
+from training.algorithms.estimate import Estimate
 from training.models import DataReport, TrainingRun
 
 SHORT = {"max_prompt_tokens": "30", "max_completion_tokens": "30"}
@@ -26,7 +27,7 @@ def preview(browse: Browse, factory: Factory, algorithm: str = "dpo", **fields: 
 def test_without_data_it_says_what_to_do(factory: Factory, browse: Browse) -> None:
     factory.dataset()
 
-    assert "Choose data to see" in preview(browse, factory)
+    assert "Choose data and a model" in preview(browse, factory)
     assert not DataReport.objects.exists()
 
 
@@ -72,6 +73,18 @@ def test_findings_are_listed_with_their_rows(factory: Factory, browse: Browse, f
     assert "is not on this machine" in page
 
 
+def test_a_report_that_failed_is_shown_and_not_tried_again_by_looking(factory: Factory, browse: Browse) -> None:
+    sent = {"dataset": factory.dataset().pk, "init_model": factory.model().pk}
+    preview(browse, factory, **sent)
+    DataReport.objects.update(status="failed", error="The file is gone.")
+
+    page = preview(browse, factory, **sent)
+
+    assert "The file is gone." in page
+    assert "load delay:1s" not in page
+    assert DataReport.objects.get().status == "failed"
+
+
 def test_what_would_be_refused_is_said_beforehand(factory: Factory, browse: Browse, tmp_path: Path) -> None:
     model = factory.model(location=saved_model(tmp_path))
 
@@ -101,11 +114,12 @@ def test_limits_that_are_no_numbers_wait(factory: Factory, browse: Browse) -> No
 
 def test_the_runs_page_shows_report_estimate_and_what_it_was_made_with(factory: Factory, browse: Browse) -> None:
     report = factory.data_report()
+    estimate = Estimate(num_steps=5, num_tokens=9e6, memory={"weights": 2.0**30}, disk={"data": 1e6}, seconds=90.0)
     run = factory.training_run(
         algorithm="dpo",
         dataset=report.dataset,
         data_report=report,
-        estimate={"num_steps": 5, "seconds": 90.0, "memory_bytes": 2.0**30, "disk_bytes": 1e6, "num_tokens": 9e6},
+        estimate=estimate.as_json(),
         provenance={"code_revision": "abcdef0123456789", "packages": {"torch": "2.9.1"}, "python": "3.11.7"},
     )
     run.metrics.filter(kind="step", step=2).update(values={"loss": 1.0, "memory_mb": 512.0})

@@ -12,6 +12,7 @@ async function load() {
   const reply = await fetch(root.dataset.url, { headers: { Accept: "application/json" } });
   if (!reply.ok) return;
   ({ runs } = await reply.json());
+  for (const run of runs) run.name = run.name.replaceAll("<", "&lt;"); // Plotly reads tags in names
   draw();
 }
 
