@@ -100,7 +100,10 @@ def report_on_data(
     user: User | None = None,
     tries_again: bool = True,
 ) -> DataReport:
-    """Ask for a report on data, anew if it failed and `tries_again`. Raises `TrainingRefused` if the algorithm cannot be trained on them."""
+    """Ask for a report on data; one that failed is written anew if `tries_again`.
+
+    Raises `TrainingRefused` if the algorithm cannot be trained on them.
+    """
     settings = checked_config(algorithm, config)
     _check_data(algorithm, dataset, prompt_set)
     workspace = (dataset or prompt_set).workspace  # type: ignore[union-attr] # one of them is there
