@@ -135,4 +135,4 @@ def _speed(run: TrainingRun) -> float | None:
     planned, done = run.estimate.get("num_steps"), run.num_done
     if not (flops and seconds and planned and done) or seconds < SHORTEST_SECONDS:
         return None
-    return float(flops) * min(1.0, done / planned) / seconds
+    return float(flops * min(1.0, done / planned) / seconds)

@@ -55,7 +55,12 @@ def written_report(report: DataReport) -> dict[str, Any]:
     }
     problem = _absence(report.model)
     if report.model is None or problem:
-        found = data_report(list(data_rows(rows.to_pylist())), **limits) | {"tokenizer_problem": problem, "checks": []}
+        counted = data_report(
+            list(data_rows(rows.to_pylist())),
+            max_prompt_tokens=report.max_prompt_tokens,
+            max_completion_tokens=report.max_completion_tokens,
+        )
+        found = counted | {"tokenizer_problem": problem, "checks": []}
     else:
         found = _by_process(rows, report.model.location, limits)
     return found | {"num_rows": len(table), "num_looked_at": len(rows)}

@@ -102,7 +102,7 @@ def test_an_address_with_nonsense_shows_the_form_all_the_same(factory: Factory, 
 
 def test_a_preset_fills_in_the_settings_and_keeps_the_choices(factory: Factory, browse: Browse) -> None:
     dataset = factory.dataset()
-    query = {"algorithm": "dpo", "preset": "starter_dpo", "dataset": dataset.pk, "name": "Mine"}
+    query: dict[str, str | int] = {"algorithm": "dpo", "preset": "starter_dpo", "dataset": dataset.pk, "name": "Mine"}
 
     page = browse(factory.alice()).get("/training/new/", query).content.decode()
 

@@ -18,8 +18,8 @@ from training.models import DataReport, TrainingRun
 SHORT = {"max_prompt_tokens": "30", "max_completion_tokens": "30"}
 
 
-def preview(browse: Browse, factory: Factory, algorithm: str = "dpo", **fields: Any) -> str:
-    reply = browse(factory.dana(), htmx=True).post("/training/preview/", filled_in(algorithm, **fields))
+def preview(browse: Browse, factory: Factory, **fields: Any) -> str:
+    reply = browse(factory.dana(), htmx=True).post("/training/preview/", filled_in("dpo", **fields))
     assert reply.status_code == 200
     return reply.content.decode()
 
@@ -68,7 +68,7 @@ def test_findings_are_listed_with_their_rows(factory: Factory, browse: Browse, f
 
     page = preview(browse, factory, **sent)
 
-    assert 'class="finding is-bad">1 row with the same reply twice' in page
+    assert 'class="finding is-bad">1 row in which two of the replies are the same text' in page
     assert "row 3" in page
     assert "is not on this machine" in page
 

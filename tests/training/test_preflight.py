@@ -15,6 +15,7 @@ from training.algorithms.config import DPOConfig, SFTConfig
 from training.algorithms.estimate import DataShape, Estimate
 from training.data_shapes import data_shape
 from training.models import DataReport, TrainingRun
+from training.run_directory import num_threads
 from training.services import TrainingRefused
 
 
@@ -94,14 +95,14 @@ def test_replies_of_ppo_are_taken_to_be_as_long_as_they_may_become(factory: Fact
 
 
 def test_the_speed_is_that_of_earlier_runs_here(factory: Factory) -> None:
-    assert preflight.expected_speed("float32") == preflight.CPU_SPEED * preflight.num_threads()
+    assert preflight.expected_speed("float32") == preflight.CPU_SPEED * num_threads()
 
     for flops in (1.2e9, 3.6e9, 2.4e9):  # in two minutes each, all of their steps done
         estimate = {"flops": flops, "num_steps": 10}
         factory.training_run(estimate=estimate, config={"dtype": "float32"})
 
     assert preflight.expected_speed("float32") == 2.4e9 / 120
-    assert preflight.expected_speed("bfloat16") == preflight.CPU_SPEED * preflight.num_threads()
+    assert preflight.expected_speed("bfloat16") == preflight.CPU_SPEED * num_threads()
 
 
 def test_a_model_larger_than_the_machine_is_refused_with_what_to_do(
