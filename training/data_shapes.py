@@ -69,6 +69,7 @@ def _counted(written: dict[str, Any], shared: dict[str, Any]) -> DataShape:
     return DataShape(
         **shared,
         row_tokens=whole,
+        long_row=(tokens["tree"]["p95"] + tokens["tree"]["max"]) / 2,
         completion_tokens=max(0.0, whole - prompt) if rows and replies else 0.0,
         longest_row=int(tokens["tree"]["max"]),
         is_counted=True,
@@ -84,11 +85,13 @@ def _guessed(config: Config, lengths: list[tuple[int, list[int]]], shared: dict[
         )
         for prompt, replies in lengths
     ] or [(config.max_prompt_tokens, config.max_completion_tokens)]
+    lengths_of_rows = sorted(prompt + replies for prompt, replies in rows)
     return DataShape(
         **shared,
-        row_tokens=sum(prompt + replies for prompt, replies in rows) / len(rows),
+        row_tokens=sum(lengths_of_rows) / len(rows),
+        long_row=(lengths_of_rows[int(0.95 * (len(rows) - 1))] + lengths_of_rows[-1]) / 2,
         completion_tokens=sum(replies for _, replies in rows) / len(rows),
-        longest_row=max(prompt + replies for prompt, replies in rows),
+        longest_row=lengths_of_rows[-1],
         is_counted=False,
     )
 
@@ -103,6 +106,7 @@ def _with_replies(shape: DataShape, max_completion_tokens: int) -> DataShape:
         num_train=shape.num_train,
         num_held_out=shape.num_held_out,
         row_tokens=shape.row_tokens - shape.completion_tokens + max_completion_tokens,
+        long_row=shape.long_row + max_completion_tokens,
         completion_tokens=max_completion_tokens,
         longest_row=shape.longest_row + max_completion_tokens,
         is_counted=shape.is_counted,

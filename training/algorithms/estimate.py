@@ -14,11 +14,12 @@ from training.algorithms.config import CommonConfig, Config, PPOConfig
 from training.algorithms.model_shape import ModelShape
 
 BYTES: Final = {"float32": 4, "bfloat16": 2}
-PROCESS_BYTES: Final = 300 * 2**20  # the interpreter with torch and transformers imported
+PROCESS_BYTES: Final = 410 * 2**20  # the interpreter with torch and transformers imported, measured
 KEPT_LOGITS: Final = 2**26  # as logps.MAX_KEPT_LOGITS
 CHUNK_LOGITS: Final = 2**22  # as logps.CHUNK_LOGITS
 LAYER_WIDTHS: Final = 14  # times hidden_size: what a layer keeps of a token for its gradient, beside the feed-forward
 FEED_FORWARD_WIDTHS: Final = 4  # times intermediate_size
+NORM_WIDTHS: Final = 4  # of LAYER_WIDTHS: inputs of norms and what they become, in fp32 whatever the dtype
 KEPT_CHECKPOINTS: Final = 2  # as session.NUM_KEPT_CHECKPOINTS; a third is written beside them
 REFERENCED: Final = ("dpo", "kto")  # algorithms that score all rows with the initial model once
 CHARACTERS_PER_TOKEN: Final = 3.5  # of English under a vocabulary of some ten thousand; where nothing was counted
@@ -31,6 +32,7 @@ class DataShape:
     num_train: int  # rows
     num_held_out: int  # rows
     row_tokens: float  # of a row within the limits: the prompt once, and every completion
+    long_row: float  # tokens of a row of the longest batch, where batches are of like length
     completion_tokens: float  # of these, in completions
     longest_row: int  # tokens
     is_counted: bool  # by the model's tokenizer; otherwise from characters
@@ -123,21 +125,36 @@ def memory_parts(algorithm: str, config: Config, data: DataShape, model: ModelSh
     size, weights = BYTES[config.dtype], float(model.num_parameters)
     masters = 0 if config.dtype == "float32" else 4  # AdamW's fp32 copies
     num_trained, num_loaded = (2, 4) if algorithm == "ppo" else (1, 1)
+    layer = layer_bytes(model, size)
     tokens = micro_batch_tokens(config, data)
-    kept = model.num_layers * (LAYER_WIDTHS * model.hidden_size + FEED_FORWARD_WIDTHS * model.intermediate_size)
     return {
         "process": float(PROCESS_BYTES),
         "weights": num_loaded * weights * size,
         "optimiser and gradients": num_trained * weights * (4 + 8 + masters),
-        "activations": float(tokens * kept * size),
+        "activations": float(max(tokens * model.num_layers, unlearnt_tokens(algorithm, config, data)) * layer),
         "logits": logit_bytes(algorithm, tokens * data.completion_tokens / max(data.row_tokens, 1.0), model, size),
     }
 
 
+def layer_bytes(model: ModelShape, size: int) -> float:
+    """What one layer keeps of one token for its gradient; norms compute in fp32."""
+    widths = (LAYER_WIDTHS - NORM_WIDTHS) * model.hidden_size + FEED_FORWARD_WIDTHS * model.intermediate_size
+    return float(widths * size + NORM_WIDTHS * model.hidden_size * 4)
+
+
 def micro_batch_tokens(config: CommonConfig, data: DataShape) -> int:
-    """Tokens of the largest forward pass: the budget, unless a batch is smaller or a single row larger."""
-    batch = ceil(min(config.batch_size, data.num_train) * data.row_tokens)
+    """Tokens of the largest pass that is learnt from: the budget, unless a batch is smaller or a single row larger."""
+    row = data.long_row if config.groups_by_length else data.row_tokens
+    batch = ceil(min(config.batch_size, data.num_train) * row)
     return max(data.longest_row, min(config.micro_batch_tokens, batch))
+
+
+def unlearnt_tokens(algorithm: str, config: CommonConfig, data: DataShape) -> int:
+    """Tokens of the largest pass without gradient, of which one layer at a time is in memory: evaluation, reference."""
+    rows = min(data.num_held_out, config.eval_examples)
+    if algorithm in REFERENCED:
+        rows = data.num_train + data.num_held_out
+    return max(data.longest_row, min(config.micro_batch_tokens, ceil(rows * data.row_tokens)))
 
 
 def logit_bytes(algorithm: str, num_tokens: float, model: ModelShape, size: int) -> float:

@@ -26,13 +26,21 @@ from training.algorithms.estimate import (
     micro_batch_tokens,
     num_evaluations,
     steps,
+    unlearnt_tokens,
     work,
 )
 from training.algorithms.loop import is_due, planned_steps
 from training.algorithms.model_shape import ModelShape, fresh_shape, shape_of
 
 DATA = DataShape(
-    num_train=100, num_held_out=20, row_tokens=50, completion_tokens=30, longest_row=90, is_counted=True, num_bytes=7
+    num_train=100,
+    num_held_out=20,
+    row_tokens=50,
+    long_row=80,
+    completion_tokens=30,
+    longest_row=90,
+    is_counted=True,
+    num_bytes=7,
 )
 MODEL = ModelShape(num_parameters=1000, hidden_size=2, intermediate_size=3, num_layers=5, vocab_size=100)
 
@@ -81,13 +89,13 @@ def test_operations_leave_the_embedding_out_and_count_the_head_for_replies() -> 
 
 
 def test_memory_is_weights_state_activations_and_logits() -> None:
-    parts = memory_parts("sft", SFTConfig(batch_size=4), DATA, MODEL)
+    parts = memory_parts("sft", SFTConfig(batch_size=4, groups_by_length=False), DATA, MODEL)
 
     assert parts["weights"] == 4000
     assert parts["optimiser and gradients"] == 12_000
     assert parts["activations"] == 4 * 50 * 5 * (14 * 2 + 4 * 3) * 4
     assert parts["logits"] == 2 * 4 * 120 * 100 + 4 * 120 * 100  # 200 tokens, 120 of them of replies
-    assert memory_parts("reward", RewardConfig(batch_size=4), DATA, MODEL)["logits"] == 0
+    assert memory_parts("reward", RewardConfig(), DATA, MODEL)["logits"] == 0
 
 
 def test_half_precision_keeps_masters_and_ppo_four_networks() -> None:
@@ -95,6 +103,7 @@ def test_half_precision_keeps_masters_and_ppo_four_networks() -> None:
     ppo = memory_parts("ppo", PPOConfig(), DATA, MODEL)
 
     assert (half["weights"], half["optimiser and gradients"]) == (2000, 16_000)
+    assert half["activations"] == 32 * 80 * 5 * ((10 * 2 + 4 * 3) * 2 + 4 * 2 * 4)  # norms stay in fp32
     assert (ppo["weights"], ppo["optimiser and gradients"]) == (16_000, 24_000)
 
 
@@ -102,7 +111,22 @@ def test_half_precision_keeps_masters_and_ppo_four_networks() -> None:
     ("budget", "batch_size", "wanted"), [(16_384, 4, 200), (150, 4, 150), (60, 4, 90), (16_384, 1000, 5000)]
 )
 def test_the_largest_pass_is_a_budget_a_batch_or_the_longest_row(budget: int, batch_size: int, wanted: int) -> None:
-    assert micro_batch_tokens(SFTConfig(micro_batch_tokens=budget, batch_size=batch_size), DATA) == wanted
+    config = SFTConfig(micro_batch_tokens=budget, batch_size=batch_size, groups_by_length=False)
+
+    assert micro_batch_tokens(config, DATA) == wanted
+
+
+def test_batches_of_like_length_have_one_of_long_rows() -> None:
+    assert micro_batch_tokens(SFTConfig(batch_size=4), DATA) == 4 * 80
+
+
+def test_passes_that_nothing_is_learnt_from_fill_the_budget_and_keep_one_layer() -> None:
+    config = DPOConfig(batch_size=1, groups_by_length=False)
+
+    assert unlearnt_tokens("sft", SFTConfig(), DATA) == 20 * 50  # held-out rows
+    assert unlearnt_tokens("dpo", config, DATA) == 120 * 50  # the reference reads every row
+    assert unlearnt_tokens("dpo", DPOConfig(micro_batch_tokens=500), DATA) == 500
+    assert memory_parts("dpo", config, DATA, MODEL)["activations"] == 120 * 50 * (14 * 2 + 4 * 3) * 4
 
 
 def test_checkpoints_to_resume_from_are_kept_only_where_they_are_asked_for() -> None:
