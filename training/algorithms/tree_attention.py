@@ -179,7 +179,6 @@ def running_ends(lengths: Sequence[int]) -> Tensor:
     return torch.tensor([0, *lengths]).cumsum(0).to(torch.int32)
 
 
-@torch.compiler.disable  # its lengths differ from batch to batch: it would be compiled for each
 def tree_attention(
     module: nn.Module,
     query: Tensor,
@@ -278,5 +277,6 @@ def by_variable_length(
     return cast(Tensor, found_THE).unsqueeze(0)
 
 
-AttentionInterface.register(TREE_ATTENTION, tree_attention)
+uncompiled: Any = torch.compiler.disable  # lengths differ from batch to batch: it would be compiled for each
+AttentionInterface.register(TREE_ATTENTION, uncompiled(tree_attention))
 AttentionMaskInterface.register(TREE_ATTENTION, sdpa_mask)
