@@ -20,6 +20,17 @@ export const GROUPS = [
     about: "KL is the distance from the initial model, in nats a reply. A score that rises while KL grows without end is being gamed; an EOS rate that falls or a length that doubles says the same.",
     isFor: ["kl", "entropy", "eos_rate"],
   },
+  {
+    title: "Reward ensemble",
+    figures: [
+      ["judge_score"], ["mean_score"], ["score_variance"], ["variance"], ["variance_where_right"], ["variance_where_wrong"], ["error_auroc"],
+      ["score_deviation"], ["judge_deviation"],
+    ],
+    about:
+      "Variance is how far the members of the ensemble lie apart. The error AUROC says how often they disagree more on a pair that they get wrong than on one that they get right: " +
+      "0.5 tells nothing. A judge's score is that of the members that only watch: where the score rises and it does not, the reward is optimised beyond what it knows.",
+    isFor: ["variance", "score_variance"],
+  },
   { title: "Critic and clipping", figures: [["explained_variance"], ["ratio"], ["first_ratio"], ["clip_fraction"], ["beta"]] },
   { title: "Optimiser", figures: [["grad_norm"], ["critic_grad_norm"], ["learning_rate"]] },
   { title: "Machine", figures: [["tokens_per_second"], ["prompts_per_second"], ["memory_mb"]] },
