@@ -15,6 +15,7 @@ FACTS: dict[str, Callable[[TrainingRun], Any]] = {
     "data": lambda run: run.dataset or run.prompt_set,
     "starts from": lambda run: run.init_model or "fresh weights",
     "reward model": lambda run: run.reward_model,
+    "held-out judge": lambda run: run.held_out_reward_model,
     "seed": lambda run: run.seed,
     "steps": lambda run: run.num_done,
     "seconds": lambda run: run.seconds,

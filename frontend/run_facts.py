@@ -8,12 +8,21 @@ from django.db.models.functions import Cast
 
 from training.models import Metric, TrainingRun
 
+ALERT = "Alert: "
+LONGEST_TIME = 20  # characters: the time stands before it
+
 HASHES = {
     "code_revision": "Code revision",
     "trainer_sha256": "Training code",
     "lock_sha256": "Lock file",
     "template_sha256": "Chat template",
 }
+
+
+def alerts_in(log: str) -> list[str]:
+    """What guards and monitors have said, each once; a resumed run says again what came after its checkpoint."""
+    said = [line.partition(ALERT)[2] for line in log.splitlines() if ALERT in line[:LONGEST_TIME]]
+    return list(dict.fromkeys(said))
 
 
 def peak_memory(run: TrainingRun) -> float | None:

@@ -30,7 +30,7 @@ ALGORITHM_OF = {  # what is first thought of for data of a kind
     Dataset.Kind.RANKINGS: Algorithm.REWARD,
     Dataset.Kind.LABELS: Algorithm.KTO,
 }
-RUN_FIELDS = ("name", "dataset", "prompt_set", "init_model", "reward_model", "seed")
+RUN_FIELDS = ("name", "dataset", "prompt_set", "init_model", "reward_model", "held_out_reward_model", "seed")
 OPTIMISER = (
     "learning_rate", "critic_learning_rate", "warmup_steps", "final_learning_rate", "weight_decay", "max_grad_norm",
     "batch_size", "num_epochs", "max_steps", "max_seconds",
@@ -38,6 +38,7 @@ OPTIMISER = (
 LENGTHS = ("max_prompt_tokens", "max_completion_tokens", "micro_batch_tokens", "groups_by_length", "dtype")
 MEASURING = ("eval_every", "eval_examples", "num_samples", "checkpoint_every", "log_every")
 FRESH = "fresh."
+HELD_OUT_JUDGE = "a second reward model, which only measures: the run alerts when it does not follow the score"
 
 
 class TrainingForm(forms.Form):
@@ -64,7 +65,7 @@ class TrainingForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         """Everything in one workspace, and settings that agree with each other."""
         said: dict[str, Any] = super().clean() or {}
-        for name in ("init_model", "reward_model"):
+        for name in ("init_model", "reward_model", "held_out_reward_model"):
             model = said.get(name)
             if model is not None and self.workspace is not None and model.workspace_id != self.workspace.pk:
                 self.add_error(name, f"It belongs to {model.workspace}, the data to {self.workspace}.")
@@ -168,6 +169,9 @@ def _inputs(user: User, algorithm: str) -> dict[str, forms.Field]:
         "prompt_set": RowChoice(prompts, label="Prompts", empty_label="Choose …", **shared),
         "init_model": RowChoice(policies, **start),
         "reward_model": RowChoice(rewards, **shared),
+        "held_out_reward_model": RowChoice(
+            rewards, label="Held-out judge", required=False, empty_label="none", help_text=HELD_OUT_JUDGE, **shared
+        ),
     }
 
 

@@ -110,6 +110,8 @@ def _parents_of_run(run: TrainingRun) -> Iterator[Found]:
         yield "started from", _weights(run.init_model)
     if run.reward_model is not None:
         yield "rewarded by", _weights(run.reward_model)
+    if run.held_out_reward_model is not None:
+        yield "checked by", _weights(run.held_out_reward_model)
 
 
 def _parents_of_campaign(campaign: Campaign) -> Iterator[Found]:

@@ -61,6 +61,8 @@ def _lineage(run: TrainingRun) -> Iterator[str]:
         rows.append(("Starts from", "fresh weights, and a tokenizer trained on the data"))
     if run.reward_model is not None:
         rows.append(("Reward model", described(run.reward_model)))
+    if run.held_out_reward_model is not None:
+        rows.append(("Held-out reward model", described(run.held_out_reward_model)))
     yield from table(("", ""), rows)
 
 

@@ -42,6 +42,9 @@ class TrainingRun(PausableJob):
     reward_model = models.ForeignKey(
         LanguageModel, null=True, blank=True, on_delete=models.PROTECT, related_name="rewarded_runs"
     )
+    held_out_reward_model = models.ForeignKey(
+        LanguageModel, null=True, blank=True, on_delete=models.PROTECT, related_name="judged_runs"
+    )  # only measures, at evaluations
     spec_sha256 = models.CharField(max_length=64, blank=True)  # of spec.json, once written
     data_report = models.ForeignKey(
         "DataReport", null=True, blank=True, on_delete=models.SET_NULL, related_name="training_runs"
@@ -62,6 +65,9 @@ class TrainingRun(PausableJob):
             ),
             models.CheckConstraint(
                 condition=Q(algorithm="ppo") ^ Q(reward_model=None), name="exactly_ppo_has_a_reward_model"
+            ),
+            models.CheckConstraint(
+                condition=Q(algorithm="ppo") | Q(held_out_reward_model=None), name="only_ppo_has_a_held_out_judge"
             ),
             models.CheckConstraint(
                 condition=Q(algorithm="ppo") ^ Q(dataset__isnull=False), name="all_but_ppo_train_on_a_dataset"

@@ -49,6 +49,7 @@ def _spec(run: TrainingRun, data_sha256: str) -> dict[str, Any]:
         "config": run.config,
         "init_model": _location(run.init_model),
         "reward_model": _location(run.reward_model),
+        "held_out_reward_model": _location(run.held_out_reward_model),
         "data_sha256": data_sha256,
         "num_threads": num_threads(),
     }

@@ -11,7 +11,7 @@ from core.errors import ConcordError
 from generation import services as generation
 from generation.models import LanguageModel, PromptSet
 from training import data_reports, preflight
-from training.algorithms.config import Config, InvalidConfiguration, config_fields, parse_config
+from training.algorithms.config import Config, InvalidConfiguration, PPOConfig, config_fields, parse_config
 from training.algorithms.retention import mark_kept
 from training.models import Checkpoint, DataReport, TrainingRun
 
@@ -45,6 +45,7 @@ def start_training_run(
     prompt_set: PromptSet | None = None,
     init_model: LanguageModel | None = None,
     reward_model: LanguageModel | None = None,
+    held_out_reward_model: LanguageModel | None = None,
     user: User | None = None,
 ) -> TrainingRun:
     """Queue a training run. Raises `TrainingRefused` naming what does not fit."""
@@ -53,7 +54,8 @@ def start_training_run(
         raise TrainingRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     _check_data(algorithm, dataset, prompt_set)
     check_models(algorithm, init_model, reward_model)
-    parts = (dataset, prompt_set, init_model, reward_model)
+    check_judge(settings, reward_model, held_out_reward_model)
+    parts = (dataset, prompt_set, init_model, reward_model, held_out_reward_model)
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise TrainingRefused("The dataset, the prompt set and the models must belong to the run's workspace.")
     with transaction.atomic():
@@ -71,6 +73,7 @@ def start_training_run(
             config=config_fields(settings),
             seed=seed,
             reward_model=reward_model,
+            held_out_reward_model=held_out_reward_model,
             data_report=report,
             estimate=estimate.as_json(),
             created_by=user,
@@ -208,3 +211,17 @@ def check_models(algorithm: str, init_model: LanguageModel | None, reward_model:
         raise TrainingRefused("PPO needs reward_model, and no other algorithm takes one.")
     if reward_model is not None and reward_model.kind != LanguageModel.Kind.REWARD:
         raise TrainingRefused(f"{reward_model} is not a reward model.")
+
+
+def check_judge(settings: Config, reward_model: LanguageModel | None, judge: LanguageModel | None) -> None:
+    """Raises `TrainingRefused` unless the held-out judge, if there is one, can tell something of the reward model."""
+    if judge is None:
+        return
+    if not isinstance(settings, PPOConfig):
+        raise TrainingRefused("Only PPO takes held_out_reward_model.")
+    if judge.kind != LanguageModel.Kind.REWARD or not judge.has_weights:
+        raise TrainingRefused(f"held_out_reward_model must be a reward model with weights, {judge} is not.")
+    if reward_model is not None and judge.location == reward_model.location:
+        raise TrainingRefused("held_out_reward_model must be another one than reward_model: it is what checks it.")
+    if not settings.eval_every:
+        raise TrainingRefused("held_out_reward_model is asked at evaluations: set eval_every above 0.")

@@ -11,7 +11,7 @@ from accounts import access
 from core import jobs, pauses
 from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
-from frontend.run_facts import made_with, peak_memory
+from frontend.run_facts import alerts_in, made_with, peak_memory
 from frontend.samples_over_time import samples_over_time
 from frontend.series import curves_since
 from frontend.training_preview import report_context
@@ -89,7 +89,15 @@ def resume_training(request: SignedInRequest, run_id: int) -> HttpResponse:
 
 
 def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
-    related = ("workspace", "dataset", "prompt_set", "init_model", "reward_model", "data_report")
+    related = (
+        "workspace",
+        "dataset",
+        "prompt_set",
+        "init_model",
+        "reward_model",
+        "held_out_reward_model",
+        "data_report",
+    )
     found: TrainingRun = get_object_or_404(
         TrainingRun.objects.visible_to(request.user).select_related(*related), pk=run_id
     )
@@ -110,4 +118,5 @@ def _state(request: SignedInRequest, run_id: int) -> dict[str, Any]:
         "may_resume": may_move and run.status in pauses.RESUMABLE,
         "checkpoints": run.checkpoints.select_related("language_model").order_by("-step"),
         "samples": samples_over_time(run),
+        "alerts": alerts_in(run.log_tail),
     }

@@ -48,6 +48,6 @@ def _runs(request: SignedInRequest) -> Sequence[TrainingRun]:
         raise NotFound("There are no training runs for you to read.")
     said = [int(one) for one in request.GET.getlist("run") if one.isascii() and one.isdecimal() and len(one) < 18]
     wanted = list(dict.fromkeys(said))[:MAX_RUNS]
-    related = ("dataset", "prompt_set", "init_model", "reward_model")
+    related = ("dataset", "prompt_set", "init_model", "reward_model", "held_out_reward_model")
     found = TrainingRun.objects.visible_to(request.user).select_related(*related).in_bulk(wanted)
     return [found[pk] for pk in wanted if pk in found]

@@ -35,7 +35,16 @@ def samples(request: SignedInRequest, run_id: int) -> HttpResponse:
 
 
 def _run(request: SignedInRequest, run_id: int) -> TrainingRun:
-    related = ("workspace", "dataset", "prompt_set", "init_model__parent", "reward_model", "data_report", "created_by")
+    related = (
+        "workspace",
+        "dataset",
+        "prompt_set",
+        "init_model__parent",
+        "reward_model",
+        "held_out_reward_model",
+        "data_report",
+        "created_by",
+    )
     found: TrainingRun = get_object_or_404(
         TrainingRun.objects.visible_to(request.user).select_related(*related), pk=run_id
     )

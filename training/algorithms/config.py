@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from training.algorithms.failures import TrainingFailure
+from training.algorithms.over_optimisation import MAX_WINDOW, MIN_WINDOW
 
 DTYPES: Final = ("float32", "bfloat16")
 PAIR_LOSS_NAMES: Final = ("sigmoid", "ipo", "hinge")  # the keys of losses.PAIR_LOSSES, known here without torch
@@ -291,6 +292,8 @@ class PPOConfig(CommonConfig):
     worst_case: bool = False  # reward ensembles: the score is the lowest member's instead of their mean
     num_judges: int = 0  # reward ensembles: members, the last ones, that only watch, as a held-out judge
     guards: str = "alert"  # what signs of a run gone wrong lead to: off, alert (a line in the log) or stop
+    over_optimisation: str = "alert"  # what a score that the held-out judge does not follow leads to: as for guards
+    over_optimisation_window: int = 6  # evaluations, 4 to 12, whose trends of score and judge are compared
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -307,7 +310,13 @@ class PPOConfig(CommonConfig):
             self.kl_target is None or self.beta > 0,
             "kl_target adapts beta by factors, and beta is 0: set beta above 0, or leave kl_target out.",
         )
-        require_one_of("guards", self.guards, GUARD_NAMES)
+        for name in ("guards", "over_optimisation"):
+            require_one_of(name, getattr(self, name), GUARD_NAMES)
+        window = self.over_optimisation_window
+        require(
+            MIN_WINDOW <= window <= MAX_WINDOW,
+            f"over_optimisation_window must lie between {MIN_WINDOW} and {MAX_WINDOW}, got {window}.",
+        )
         require_one_of("rollout_engine", self.rollout_engine, ROLLOUT_ENGINE_NAMES)
         gap = self.max_sampler_gap
         require(gap is None or gap > 0, f"max_sampler_gap must be positive or null, got {gap}.")

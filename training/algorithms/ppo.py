@@ -26,6 +26,7 @@ from training.algorithms.devices import peak_memory_mb
 from training.algorithms.divergence import adapted_beta, kl_k1, kl_k3
 from training.algorithms.ensembles import variance_over_members
 from training.algorithms.examples import read_prompts
+from training.algorithms.held_out_judge import held_out_judge, is_ended_by_judge
 from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
 from training.algorithms.models import RewardModel, load_critic, load_language_model, load_reward_model
 from training.algorithms.optimiser import scheduled_rate
@@ -71,6 +72,7 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     held_out = [tokeniser.prompt(prompt) for prompt in data.held_out[: config.eval_examples]]
     report_truncation(session, tokeniser)
 
+    judge_held_out = held_out_judge(session, tokeniser, data.held_out[: config.eval_examples])
     order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)
     engine = rollout_sampler(
@@ -83,11 +85,13 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     )
     with engine as sampler:
 
-        def evaluate(step: int) -> None:
+        def evaluate(step: int) -> dict[str, float]:
             write_samples(session.events, networks.policy, tokeniser, data.held_out[: config.num_samples], step=step)
-            if held_out:
-                values = evaluate_ppo(networks, held_out, config, sampler)
-                session.events.evaluation(step=step, num_steps=num_steps, values=values)
+            if not held_out:
+                return {}
+            values = evaluate_ppo(networks, held_out, config, sampler, judge_held_out)
+            session.events.evaluation(step=step, num_steps=num_steps, values=values)
+            return values
 
         improve(networks, prompts, tokeniser.tokenizer, config, session, sampler, evaluate)
 
@@ -99,7 +103,7 @@ def improve(
     config: PPOConfig,
     session: Session,
     sampler: Sampler,
-    evaluate: Callable[[int], None],
+    evaluate: Callable[[int], dict[str, float]],
 ) -> None:
     """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
     largest = largest_pass([len(prompt) + config.max_completion_tokens for prompt in prompts], config)
@@ -118,8 +122,9 @@ def improve(
     num_steps = planned_steps(config, order.num_batches)
     done = session.resume(trainables)
     sampler.policy_changed()
+    measured = -1  # steps done at the last evaluation
     if done == 0 and config.eval_every:
-        evaluate(0)
+        is_ended_by_judge(config, evaluate(0), numbers, session)
     while done < num_steps:
         session.stop_if_asked(trainables, step=done)
         batch = [prompts[i] for i in order.batch(done)]
@@ -132,10 +137,13 @@ def improve(
         if is_guard_tripped(config, values, trainables.numbers, session):
             break
         if is_due(done, config.eval_every) and done < num_steps:
-            evaluate(done)
+            measured = done
+            if is_ended_by_judge(config, evaluate(done), numbers, session):
+                break
         if is_due(done, config.checkpoint_every) and done < num_steps:
             session.save(trainables, step=done)
-    evaluate(done)
+    if measured < done:
+        is_ended_by_judge(config, evaluate(done), numbers, session)
     session.save(trainables, step=done, is_final=True)
 
 
@@ -267,7 +275,11 @@ def check_ensemble(reward: RewardModel, config: PPOConfig) -> None:
 
 
 def evaluate_ppo(
-    networks: Networks, prompts: Sequence[Prompt], config: PPOConfig, sampler: Sampler
+    networks: Networks,
+    prompts: Sequence[Prompt],
+    config: PPOConfig,
+    sampler: Sampler,
+    judge: Callable[[Rollout], dict[str, float]],
 ) -> dict[str, float]:
     """Score, KL and the like of completions sampled for held-out prompts; training's random state is left alone."""
     device = networks.policy.device
@@ -277,7 +289,8 @@ def evaluate_ppo(
     targets = Targets(advantages_CL=rollout.values_CL, returns_CL=rollout.values_CL)
     seen = monitors(rollout, targets, num_judges=config.num_judges)
     shown = ("score", "mean_score", "score_variance", "judge_score", "kl", "entropy", "eos_rate", "response_length")
-    return {f"held_out_{name}": value for name, value in seen.items() if name in shown}
+    measured = {f"held_out_{name}": value for name, value in seen.items() if name in shown}
+    return measured | judge(rollout)
 
 
 def is_kl_over_cap(config: PPOConfig, kl: float, session: Session) -> bool:

@@ -24,6 +24,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {  # of the texts that are one o
     "ties": config.TIE_MODEL_NAMES,
     "ranking_loss": config.RANKING_LOSS_NAMES,
     "guards": config.GUARD_NAMES,
+    "over_optimisation": config.GUARD_NAMES,
 }
 
 

@@ -26,6 +26,7 @@ class Spec:
     config: Config
     init_model: str | None  # folder or hub id that training starts from; None = a fresh model (sft only)
     reward_model: str | None  # folder of a reward model (ppo only)
+    held_out_reward_model: str | None = None  # folder of one that only measures (ppo only)
     data_sha256: str  # of data.parquet
     num_threads: int  # CPU threads; part of the order because sums depend on it in the last bit
 
@@ -50,6 +51,7 @@ def parse_spec(fields: Mapping[str, Any]) -> Spec:
             config=parse_config(fields["algorithm"], fields["config"]),
             init_model=fields["init_model"],
             reward_model=fields["reward_model"],
+            held_out_reward_model=fields.get("held_out_reward_model"),
             data_sha256=fields["data_sha256"],
             num_threads=int(fields["num_threads"]),
         )
@@ -65,8 +67,21 @@ def check_models(spec: Spec) -> None:
         raise InvalidConfiguration(f"{spec.algorithm} needs init_model; only sft can start a fresh model.")
     if (spec.reward_model is None) == (spec.algorithm == "ppo"):
         raise InvalidConfiguration(f"reward_model is for ppo, which needs it; this is {spec.algorithm}.")
+    check_held_out_judge(spec)
     if spec.num_threads < 1:
         raise InvalidConfiguration(f"num_threads must be at least 1, got {spec.num_threads}.")
+
+
+def check_held_out_judge(spec: Spec) -> None:
+    """Raise unless a held-out reward model is another one than the rewarding one, and is ever asked."""
+    if spec.held_out_reward_model is None:
+        return
+    if spec.algorithm != "ppo":
+        raise InvalidConfiguration(f"held_out_reward_model is for ppo; this is {spec.algorithm}.")
+    if spec.held_out_reward_model == spec.reward_model:
+        raise InvalidConfiguration("held_out_reward_model must be another one than reward_model: it is what checks it.")
+    if not spec.config.eval_every:
+        raise InvalidConfiguration("held_out_reward_model is asked at evaluations: set eval_every above 0.")
 
 
 def file_sha256(path: Path) -> str:

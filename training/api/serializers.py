@@ -24,6 +24,12 @@ class TrainingRunInput(InputSerializer):
     prompt_set = VisibleField(queryset=PromptSet.objects.all(), allow_null=True, default=None)
     init_model = VisibleField(queryset=LanguageModel.objects.all(), allow_null=True, default=None)
     reward_model = VisibleField(queryset=LanguageModel.objects.all(), allow_null=True, default=None)
+    held_out_reward_model = VisibleField(
+        queryset=LanguageModel.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="PPO: a second reward model, which only measures at evaluations.",
+    )
 
 
 class TrainingRunListSerializer(JobSerializer):
@@ -41,6 +47,7 @@ class TrainingRunListSerializer(JobSerializer):
             "prompt_set",
             "init_model",
             "reward_model",
+            "held_out_reward_model",
             "spec_sha256",
             "is_pause_requested",
             "data_report",

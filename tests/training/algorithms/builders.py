@@ -123,6 +123,7 @@ def order(
     data: Sequence[Mapping[str, Any]] | None = None,
     init_model: str | None = None,
     reward_model: str | None = None,
+    held_out_reward_model: str | None = None,
 ) -> Path:
     """A run directory with its spec and data; limits fit the tiny model."""
     directory.mkdir(parents=True)
@@ -135,6 +136,7 @@ def order(
         "config": {**limits, **({"fresh": TINY} if algorithm == "sft" else {}), **config},
         "init_model": init_model,
         "reward_model": reward_model,
+        "held_out_reward_model": held_out_reward_model,
         "data_sha256": hashlib.sha256((directory / "data.parquet").read_bytes()).hexdigest(),
         "num_threads": 1,
     }
