@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import FloatField, Max
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast
 
 from training.models import Metric, TrainingRun
 
-ALERT = "Alert: "
-LONGEST_TIME = 20  # characters: the time stands before it
+ALERT = re.compile(r"^\d\d:\d\d:\d\d Alert: (.+)$", re.MULTILINE)  # as training.event_tail writes messages
 
 HASHES = {
     "code_revision": "Code revision",
@@ -21,8 +22,7 @@ HASHES = {
 
 def alerts_in(log: str) -> list[str]:
     """What guards and monitors have said, each once; a resumed run says again what came after its checkpoint."""
-    said = [line.partition(ALERT)[2] for line in log.splitlines() if ALERT in line[:LONGEST_TIME]]
-    return list(dict.fromkeys(said))
+    return list(dict.fromkeys(ALERT.findall(log)))
 
 
 def peak_memory(run: TrainingRun) -> float | None:

@@ -35,6 +35,19 @@ def test_the_page_shows_configuration_lineage_samples_and_checkpoint(factory: Fa
     assert "What is 1 plus 1?" in page
 
 
+def test_alerts_stand_above_everything_each_once_and_nothing_else_is_one(factory: Factory, browse: Browse) -> None:
+    log = "10:00:00 Alert: Replies grew.\n10:00:05 Resumed.\n10:00:06 Alert: Replies grew.\nsomebody's Alert: library"
+    run = factory.training_run(
+        algorithm="ppo", log_tail=log, held_out_reward_model=factory.model("Judge", kind="reward")
+    )
+
+    page = browse(factory.alice()).get(f"/training/{run.pk}/").content.decode()
+
+    assert page.count('<p class="notice bad" role="alert">Replies grew.</p>') == 1
+    assert page.count('role="alert"') == 1
+    assert "<small>held-out judge</small>Judge" in page
+
+
 def test_plotly_comes_from_here_and_only_plots_relax_styles(factory: Factory, browse: Browse) -> None:
     run = factory.training_run()
     client = browse(factory.alice())

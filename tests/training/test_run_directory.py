@@ -31,6 +31,15 @@ def test_a_run_directory_holds_the_order_and_the_datas_hash(factory: Factory) ->
     assert sha256 == file_sha256(run.folder / "spec.json")
 
 
+def test_the_order_names_the_held_out_judge(factory: Factory) -> None:
+    judge = factory.model(kind="reward")
+    run = factory.training_run(algorithm="ppo", status="queued", held_out_reward_model=judge)
+
+    run_directory.prepare(run)
+
+    assert json.loads((run.folder / "spec.json").read_text())["held_out_reward_model"] == judge.location
+
+
 def test_the_training_process_gets_only_the_columns_that_it_needs(factory: Factory) -> None:
     run = factory.training_run(algorithm="reward", status="queued")
     run_directory.prepare(run)

@@ -122,6 +122,28 @@ def test_ppo_needs_a_reward_model(factory: Factory) -> None:
     assert start(factory, "ppo", reward_model=factory.model(kind="reward"), **inputs).status == "queued"
 
 
+def test_a_held_out_judge_is_another_reward_model_that_is_asked_at_evaluations(factory: Factory) -> None:
+    reward, judge = factory.model(kind="reward"), factory.model(kind="reward")
+    inputs = {"prompt_set": factory.prompt_set(), "init_model": factory.model(), "reward_model": reward}
+    for words, fields in {
+        "must be another one": {"held_out_reward_model": reward, "config": {"eval_every": 5}},
+        "set eval_every above 0": {"held_out_reward_model": judge},
+        "must be a reward model": {"held_out_reward_model": factory.model(), "config": {"eval_every": 5}},
+    }.items():
+        with pytest.raises(TrainingRefused, match=words):
+            start(factory, "ppo", **{"config": {}, **inputs, **fields})
+
+    run = start(factory, "ppo", **inputs, held_out_reward_model=judge, config={"eval_every": 5})
+
+    assert run.held_out_reward_model == judge
+
+
+def test_only_ppo_takes_a_held_out_judge(factory: Factory) -> None:
+    inputs = {"dataset": factory.dataset(), "init_model": factory.model()}
+    with pytest.raises(TrainingRefused, match="Only PPO takes"):
+        start(factory, "dpo", **inputs, held_out_reward_model=factory.model(kind="reward"))
+
+
 @pytest.mark.parametrize("seed", [-1, 2**63])
 def test_a_seed_that_no_column_holds_is_refused(factory: Factory, seed: int) -> None:
     with pytest.raises(TrainingRefused, match="seed"):

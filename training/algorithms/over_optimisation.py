@@ -1,7 +1,7 @@
 """Over-optimisation: the reward model's score rises while a reward model that was not trained against stays flat.
 
-Both score the same samples of held-out prompts at each evaluation. Scores have no unit of their own: they are counted in
-standard deviations between samples at the first evaluation. No torch here.
+Both score the same samples of held-out prompts at each evaluation. Scores have no unit: they are counted in standard
+deviations between samples at the first evaluation. No torch here.
 """
 
 from __future__ import annotations
