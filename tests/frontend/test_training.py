@@ -44,7 +44,7 @@ def test_alerts_stand_above_everything_each_once_and_nothing_else_is_one(factory
     page = browse(factory.alice()).get(f"/training/{run.pk}/").content.decode()
 
     assert page.count('<p class="notice bad" role="alert">Replies grew.</p>') == 1
-    assert page.count('role="alert"') == 1
+    assert page.count('<p class="notice bad" role="alert">') == 1
     assert "<small>held-out judge</small>Judge" in page
 
 

@@ -125,11 +125,12 @@ def test_ppo_needs_a_reward_model(factory: Factory) -> None:
 def test_a_held_out_judge_is_another_reward_model_that_is_asked_at_evaluations(factory: Factory) -> None:
     reward, judge = factory.model(kind="reward"), factory.model(kind="reward")
     inputs = {"prompt_set": factory.prompt_set(), "init_model": factory.model(), "reward_model": reward}
-    for words, fields in {
+    refused: dict[str, dict[str, Any]] = {
         "must be another one": {"held_out_reward_model": reward, "config": {"eval_every": 5}},
         "set eval_every above 0": {"held_out_reward_model": judge},
         "must be a reward model": {"held_out_reward_model": factory.model(), "config": {"eval_every": 5}},
-    }.items():
+    }
+    for words, fields in refused.items():
         with pytest.raises(TrainingRefused, match=words):
             start(factory, "ppo", **{"config": {}, **inputs, **fields})
 

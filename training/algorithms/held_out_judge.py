@@ -32,7 +32,7 @@ def held_out_judge(session: Session, tokeniser: ChatTokeniser, conversations: Se
         return {
             "held_out_score_deviation": pstdev(rollout.scores_C.tolist()),
             "held_out_judge_score": fmean(judged),
-            "held_out_judge_score_deviation": pstdev(judged),
+            "held_out_judge_deviation": pstdev(judged),
         }
 
     return judge

@@ -65,10 +65,10 @@ def alert_of(values: Mapping[str, float], numbers: dict[str, float], *, window: 
 
     `numbers` is the run's state, changed in place: the first evaluation's deviations and the last `window` scores.
     """
-    if "held_out_judge_score" not in values:
+    if "held_out_judge_deviation" not in values:
         return None
     scores = _remembered("score", values["held_out_score"], values["held_out_score_deviation"], numbers, window)
-    judge, deviation = values["held_out_judge_score"], values["held_out_judge_score_deviation"]
+    judge, deviation = values["held_out_judge_score"], values["held_out_judge_deviation"]
     judgements = _remembered("judge_score", judge, deviation, numbers, window)
     if len(scores) < window or "saw_over_optimisation" in numbers or not is_over_optimised(scores, judgements):
         return None

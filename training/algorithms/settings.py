@@ -25,6 +25,7 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {  # of the texts that are one o
     "ranking_loss": config.RANKING_LOSS_NAMES,
     "guards": config.GUARD_NAMES,
     "over_optimisation": config.GUARD_NAMES,
+    "rollout_engine": config.ROLLOUT_ENGINE_NAMES,
 }
 
 

@@ -4,7 +4,7 @@ export const GROUPS = [
   { title: "Loss and accuracy", figures: [["loss"], ["policy_loss"], ["value_loss"], ["accuracy"], ["token_accuracy"], ["exact"]] },
   {
     title: "Margins and rewards",
-    figures: [["margin"], ["chosen_reward", "rejected_reward"], ["chosen_score", "rejected_score"], ["score"], ["judge_score"], ["mean_score"], ["score_variance"], ["score_deviation", "judge_score_deviation"]],
+    figures: [["margin"], ["chosen_reward", "rejected_reward"], ["chosen_score", "rejected_score"], ["score"], ["judge_score"], ["mean_score"], ["score_variance"], ["score_deviation", "judge_deviation"]],
   },
   {
     title: "Log-probabilities",

@@ -73,7 +73,7 @@ def evaluation(place: int, judge: float) -> dict[str, float]:
         "held_out_score": 10.0 * place,
         "held_out_score_deviation": 50.0,
         "held_out_judge_score": judge,
-        "held_out_judge_score_deviation": 2.0,
+        "held_out_judge_deviation": 2.0,
     }
 
 
@@ -111,7 +111,7 @@ def ppo(tmp_path: Path, **config: object) -> Path:
         tmp_path / "run",
         "ppo",
         {
-            "max_steps": 6, "eval_every": 1, "num_minibatches": 1, "num_critic_warmup": 0, "learning_rate": 0.02,
+            "num_epochs": 2, "max_steps": 6, "eval_every": 1, "num_minibatches": 1, "num_critic_warmup": 0, "learning_rate": 0.02,
             "beta": 0.0, "over_optimisation_window": 4, "num_samples": 0, **config,
         },
         init_model=saved_model(tmp_path / "policy"),
@@ -137,13 +137,18 @@ def test_the_trainer_measures_alerts_and_stops_with_its_checkpoint(
     assert events(directory, "checkpoint")[-1]["is_final"]
 
 
-def test_an_opposed_judge_measures_the_contrary(tmp_path: Path) -> None:
-    directory = ppo(tmp_path, max_steps=1)
+def test_a_judge_that_wants_the_contrary_measures_the_contrary(tmp_path: Path) -> None:
+    agreeing, opposing = ppo(tmp_path / "a", max_steps=1), ppo(tmp_path / "b", max_steps=1)
+    shutil.rmtree(tmp_path / "a" / "judge")
+    shutil.copytree(tmp_path / "b" / "reward", tmp_path / "a" / "judge")
 
-    assert carry_out(directory) == 0
+    assert carry_out(agreeing) == carry_out(opposing) == 0
 
-    for event in events(directory, "evaluation"):
-        assert event["values"]["held_out_judge_score"] == pytest.approx(-event["values"]["held_out_score"], abs=1e-4)
+    same, contrary = (
+        [event["values"]["held_out_judge_score"] for event in events(directory, "evaluation")]
+        for directory in (agreeing, opposing)
+    )
+    assert same[0] == pytest.approx(-contrary[0], abs=1e-4)  # before the first step: the same policy, the same replies
 
 
 @pytest.mark.parametrize(
