@@ -111,8 +111,8 @@ def ppo(tmp_path: Path, **config: object) -> Path:
         tmp_path / "run",
         "ppo",
         {
-            "num_epochs": 2, "max_steps": 6, "eval_every": 1, "num_minibatches": 1, "num_critic_warmup": 0, "learning_rate": 0.02,
-            "beta": 0.0, "over_optimisation_window": 4, "num_samples": 0, **config,
+            "num_epochs": 2, "max_steps": 6, "eval_every": 1, "num_minibatches": 1, "num_critic_warmup": 0,
+            "learning_rate": 0.02, "beta": 0.0, "over_optimisation_window": 4, "num_samples": 0, **config,
         },
         init_model=saved_model(tmp_path / "policy"),
         reward_model=reward,
