@@ -51,7 +51,7 @@ class VllmSampler:
             return self._sample(prompts, seeds)
         except SamplerFailed as failure:
             self.report(f"{failure} It is started once more.")
-            self.renew()
+            self._restart()
             return self._sample(prompts, seeds)
 
     def policy_changed(self) -> None:
@@ -60,6 +60,11 @@ class VllmSampler:
 
     def renew(self) -> None:
         """A fresh process with the trainer's weights of this moment. Raises `SamplerFailed`."""
+        if self._process is not None:
+            self.report("vLLM sampled from another distribution than the trainer's: it is started anew.")
+        self._restart()
+
+    def _restart(self) -> None:
         self._end()
         self._started()
 
