@@ -2,7 +2,7 @@
 
 from celery import current_app
 
-QUEUES = ("light", "gpu")
+QUEUES = ("light", "gpu", "serving")
 
 
 def prepare() -> None:

@@ -18,6 +18,7 @@ from core.errors import ConcordError
 
 GRACE_SECONDS = 20.0  # between SIGTERM and SIGKILL
 MOST_WEB_PROCESSES = 4  # one a core, up to these: each takes 150 MB
+MOST_SERVED = 2  # vLLM servers at once that were started from a page
 MAX_RESTARTS = 3  # of one program; jobs of a killed worker are resumed by the next one
 
 
@@ -59,6 +60,11 @@ def programs(*, port: int, num_light: int = 2) -> list[Program]:
         Program(
             name="gpu",
             command=[*worker, "-Qgpu", "--concurrency=1", "--hostname=gpu@%h"],
+            stop_signal=signal.SIGQUIT,
+        ),
+        Program(
+            name="serving",
+            command=[*worker, "-Qserving", f"--concurrency={MOST_SERVED}", "--hostname=serving@%h"],
             stop_signal=signal.SIGQUIT,
         ),
         Program(name="beat", command=[*celery, "beat", "--loglevel=WARNING"]),

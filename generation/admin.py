@@ -22,6 +22,7 @@ from generation.models import (
     SamplingFailure,
     SamplingRun,
     ScoringRun,
+    ServingRun,
 )
 
 
@@ -200,3 +201,11 @@ class CompletionAdmin(RecordAdmin):
     search_fields = ("text",)
     list_select_related = ("prompt", "model", "duplicate_of")
     is_deletable = False
+
+
+@admin.register(ServingRun)
+class ServingRunAdmin(JobAdmin):
+    """vLLM servers that were started from a page."""
+
+    list_display = ("id", "name", "workspace", "model", "url", "status", "created_at")
+    list_select_related = ("workspace", "model")

@@ -72,12 +72,14 @@ def managed_server(
     options: ServeOptions | None = None,
     job: Job | None = None,
     adapters: Iterable[str] = (),
+    on_wait: Callable[[], object] | None = None,
 ) -> Iterator[ManagedServer]:
     """A server for `model` while this lasts; the outbound guard lets calls to it pass.
 
     `adapters` are folders of LoRA adapters, and the names under which they are served; they go into `options`.
 
-    For a `job` it runs on a device that the job waits for and holds, and a wish to cancel is noticed while it starts.
+    For a `job` it runs on a device that the job waits for and holds, and a wish to cancel is noticed while it starts;
+    `on_wait` replaces the job's beat until then.
     Raises `VllmMissing`, `ServingRefused`, `PortBusy` or `ServerFailed`, and what `jobs.beat` raises.
     """
     check_startable(model)
@@ -86,7 +88,8 @@ def managed_server(
         options = replace(options or ServeOptions(port=free_port()), adapters=folders)
     with ExitStack() as stack:
         environment = {} if job is None else stack.enter_context(devices.granted(job)).environment
-        on_wait = _nothing if job is None else partial(jobs.beat, job)
+        if on_wait is None:
+            on_wait = _nothing if job is None else partial(jobs.beat, job)
         yield stack.enter_context(
             serve(model.location, served_name=served_name, options=options, environment=environment, on_wait=on_wait)
         )

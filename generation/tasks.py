@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from core import jobs
-from generation.models import GuardRun, RevisionRun, SamplingRun
+from generation.models import GuardRun, RevisionRun, SamplingRun, ServingRun
 
 
 @shared_task
@@ -28,6 +28,14 @@ def run_revision(pk: int) -> None:
     from generation import revision_runner
 
     jobs.perform(RevisionRun, pk, revision_runner.revise)
+
+
+@shared_task
+def run_serving(pk: int) -> None:
+    """Keep the server until it is stopped, unless somebody else does."""
+    from generation import serving_runner
+
+    jobs.perform(ServingRun, pk, serving_runner.serve)
 
 
 @shared_task

@@ -90,7 +90,8 @@ def test_the_environment_that_compose_gives_is_accepted() -> None:
 
 
 def test_compose_starts_every_part() -> None:
-    assert set(SERVICES) == {"postgres", "redis", "migrate", "web", "worker", "worker-gpu", "beat", "vllm"}
+    workers = {"worker", "worker-gpu", "worker-serving"}
+    assert set(SERVICES) == {"postgres", "redis", "migrate", "web", *workers, "beat", "vllm"}
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -140,10 +141,11 @@ def test_workers_stop_in_compose_as_they_do_under_the_supervisor() -> None:
     stopped = {name: service.get("stop_signal", "SIGTERM") for name, service in OURS.items()}
     assert stopped["worker"] == wanted["light"]
     assert stopped["worker-gpu"] == wanted["gpu"]
+    assert stopped["worker-serving"] == wanted["serving"]
     assert (stopped["web"], stopped["beat"]) == (wanted["web"], wanted["beat"])
 
 
-@pytest.mark.parametrize("name", ["worker", "worker-gpu"])
+@pytest.mark.parametrize("name", ["worker", "worker-gpu", "worker-serving"])
 def test_celery_takes_the_arguments_of_the_health_checks(name: str) -> None:
     kind, command = OURS[name]["healthcheck"]["test"]
     words = shlex.split(command)

@@ -13,6 +13,7 @@ from core import jobs
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.content_policy import allows_plot_styles
 from frontend.job_state import refreshed_at_end
+from frontend.serving_panel import serving_context
 from frontend.views.guards import guards_for, newest_rules
 from frontend.views.scoring import reward_models_for
 from generation import endpoint_checks
@@ -66,6 +67,7 @@ def language_model(request: SignedInRequest, model_id: int) -> HttpResponse:
     checkpoint = getattr(found, "checkpoint", None)
     context = {
         "model": found,
+        **serving_context(request.user, found),
         "checkpoint": checkpoint,
         "results": results,
         "check": getattr(found, "endpoint_check", None),

@@ -6,6 +6,7 @@ from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
 from generation.api.constitution_views import ConstitutionViewSet, RevisionRunViewSet, RevisionViewSet
 from generation.api.guard_views import GuardRunViewSet, GuardVerdictViewSet
 from generation.api.scoring_views import CompletionScoreViewSet, ScoringRunViewSet
+from generation.api.serving_views import ServingRunViewSet
 from generation.api.views import (
     CompletionViewSet,
     ModelViewSet,
@@ -46,6 +47,9 @@ urlpatterns = [
     path("scoring-runs/<int:pk>", ScoringRunViewSet.as_view(ONE), name="api-scoring-run"),
     path("scoring-runs/<int:pk>/cancel", ScoringRunViewSet.as_view(CANCEL), name="api-cancel-scoring"),
     path("scoring-runs/<int:scoring_run>/scores", CompletionScoreViewSet.as_view(LIST), name="api-scores"),
+    path("serving-runs", ServingRunViewSet.as_view(MANY), name="api-serving-runs"),
+    path("serving-runs/<int:pk>", ServingRunViewSet.as_view(ONE), name="api-serving-run"),
+    path("serving-runs/<int:pk>/cancel", ServingRunViewSet.as_view(CANCEL), name="api-stop-serving"),
     path("sampling-runs", SamplingRunViewSet.as_view(MANY), name="api-sampling-runs"),
     path("sampling-runs/<int:pk>", SamplingRunViewSet.as_view(ONE), name="api-sampling-run"),
     path("sampling-runs/<int:pk>/cancel", SamplingRunViewSet.as_view(CANCEL), name="api-cancel-sampling"),

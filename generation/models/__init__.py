@@ -7,6 +7,7 @@ from generation.models.language_models import EndpointCheck, LanguageModel
 from generation.models.prompts import Prompt, PromptSet
 from generation.models.sampling import SamplingArm, SamplingFailure, SamplingRun
 from generation.models.scoring import CompletionScore, ScoringRun
+from generation.models.serving import ServingRun
 
 __all__ = [
     "Completion",
@@ -27,4 +28,5 @@ __all__ = [
     "SamplingFailure",
     "SamplingRun",
     "ScoringRun",
+    "ServingRun",
 ]

@@ -38,6 +38,7 @@ def everything(factory: Factory) -> None:
     factory.training_run()
     factory.retraining()
     factory.data_report()
+    factory.serving_run()
     factory.evaluation()
     factory.llm_evaluation()
     factory.pipeline()

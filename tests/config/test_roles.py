@@ -483,6 +483,10 @@ CASES = [
     Case("get", "api-metrics", READ, path=of("training_run", "run")),
     Case("get", "api-sample-texts", READ, path=of("training_run", "run")),
     Case("get", "api-checkpoints", READ, path=of("training_run", "run")),
+    Case("get", "api-serving-runs", LISTED),
+    Case("post", "api-serving-runs", "201 201 400 400 401", body=lambda w: {"model": w.make.model().pk}),
+    Case("get", "api-serving-run", READ, path=of("serving_run")),
+    Case("post", "api-stop-serving", ENGINEERED_THERE, path=lambda w: {"pk": w.make.serving_run().pk}),
     Case("get", "api-retrainings", LISTED),
     Case("get", "api-retraining", READ, path=of("retraining")),
     Case(

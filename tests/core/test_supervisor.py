@@ -143,8 +143,12 @@ def test_waiting_for_a_port_on_which_nobody_will_listen_is_a_named_error(
         supervisor.wait_for_port(free_port(), seconds=0.3)
 
 
-def test_concord_is_a_web_server_two_workers_and_beat() -> None:
+def test_concord_is_a_web_server_three_workers_and_beat() -> None:
     wanted = {program.name: program for program in programs(port=8123)}
-    assert set(wanted) == {"web", "light", "gpu", "beat"}
+    assert set(wanted) == {"web", "light", "gpu", "serving", "beat"}
     assert "--bind=127.0.0.1:8123" in wanted["web"].command
-    assert {name for name, program in wanted.items() if program.stop_signal == signal.SIGQUIT} == {"light", "gpu"}
+    assert {name for name, program in wanted.items() if program.stop_signal == signal.SIGQUIT} == {
+        "light",
+        "gpu",
+        "serving",
+    }

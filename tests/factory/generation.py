@@ -29,6 +29,7 @@ from generation.models import (
     SamplingFailure,
     SamplingRun,
     ScoringRun,
+    ServingRun,
 )
 from generation.prompt_lines import NewPrompt
 from tests.factory.columns import job_columns
@@ -84,6 +85,13 @@ class Generation(People):
         model = model or self.model(source="served", location="tiny", endpoint_url="https://models.example.org/v1")
         return EndpointCheck.objects.create(
             model=model, checked_at=timezone.now(), is_up=True, found=["tiny", "other"], latency_ms=12.5
+        )
+
+    def serving_run(self, *, status: str = Job.Status.RUNNING, model: LanguageModel | None = None) -> ServingRun:
+        """A server of a model."""
+        model = model or self.model()
+        return ServingRun.objects.create(
+            workspace=model.workspace, name=f"{model} served", model=model, **job_columns(status)
         )
 
     def sampling_run(
