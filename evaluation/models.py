@@ -9,7 +9,7 @@ from accounts.models import Workspace
 from annotation.models import Annotator, Dataset, JudgeCall, JudgeVersion
 from core.models import Job
 from evaluation.querysets import EvaluationRunQuerySet, OfRunQuerySet, PairCallQuerySet
-from generation.models import Completion, LanguageModel, SamplingRun
+from generation.models import Completion, LanguageModel, SamplingRun, ScoringRun
 
 
 class EvaluationRun(Job):
@@ -38,6 +38,9 @@ class EvaluationRun(Job):
     sampling_run = models.ForeignKey(
         SamplingRun, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
     )
+    scoring_run = models.ForeignKey(
+        ScoringRun, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
+    )  # the baseline shows the best of its replies by these scores; null: it shows all of them
     judge = models.ForeignKey(
         Annotator, null=True, blank=True, on_delete=models.PROTECT, related_name="evaluation_runs"
     )
@@ -65,6 +68,9 @@ class EvaluationRun(Job):
                 condition=~Q(kind="win_rate")
                 | Q(sampling_run__isnull=False, judge__isnull=False, baseline__isnull=False),
                 name="win_rates_have_samples_judge_and_baseline",
+            ),
+            models.CheckConstraint(
+                condition=Q(scoring_run__isnull=True) | Q(kind="win_rate"), name="only_win_rates_take_the_best_of_n"
             ),
             models.CheckConstraint(
                 condition=~Q(kind="preference_accuracy") | Q(dataset__isnull=False),

@@ -14,7 +14,7 @@ from annotation.judges import rubric_judge
 from annotation.models import Dataset
 from core import jobs
 from core.jobs import JobFailed
-from evaluation import judged_pairs, llm_win_rates, metrics
+from evaluation import best_of_n, judged_pairs, llm_win_rates, metrics
 from evaluation.judged_pairs import Completions
 from evaluation.measured import Measured
 from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair
@@ -72,17 +72,25 @@ def _without_outcome(details: dict[str, Any]) -> str:
 
 
 def _win_rates(run: EvaluationRun) -> list[Measured]:
-    """Each subject's completions against the baseline's of the same prompt and index, judged in both orders."""
+    """Each subject's completions against the baseline's of the same prompt and index, judged in both orders.
+
+    With scores the baseline shows its best reply to each prompt, and rewards and divergences are told as well.
+    """
     assert run.sampling_run is not None and run.baseline is not None  # noqa: S101, PT018 -- a check constraint
-    subjects = list(run.subjects.order_by("pk"))
-    texts = _completions_by_model(run)
+    subjects, texts = list(run.subjects.order_by("pk")), _completions_by_model(run)
+    best = best_of_n.best_replies(run, texts[run.baseline.pk]) if run.scoring_run is not None else None
+    pairs = {
+        subject.pk: texts[run.baseline.pk] if best is None else best_of_n.against(texts[subject.pk], best)
+        for subject in subjects
+    }
+    further = [] if best is None else best_of_n.measured(run, texts, best)
     if run.judge_version is not None:
         for subject in subjects:
-            judged_pairs.add_pairs(run, subject, texts[subject.pk], texts[run.baseline.pk])
+            judged_pairs.add_pairs(run, subject, texts[subject.pk], pairs[subject.pk])
         judged_pairs.judge_pairs(run)
-        return [one for subject in subjects for one in llm_win_rates.measured(run, subject)]
-    jobs.beat(run, num_done=0, num_total=len(texts[run.baseline.pk]) * len(subjects))
-    return [_win_rate(run, subject, texts[subject.pk], texts[run.baseline.pk]) for subject in subjects]
+        return [*(one for subject in subjects for one in llm_win_rates.measured(run, subject)), *further]
+    jobs.beat(run, num_done=0, num_total=sum(map(len, pairs.values())))
+    return [*(_win_rate(run, subject, texts[subject.pk], pairs[subject.pk]) for subject in subjects), *further]
 
 
 def _completions_by_model(run: EvaluationRun) -> dict[int, Completions]:

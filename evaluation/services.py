@@ -13,7 +13,7 @@ from core.errors import ConcordError
 from evaluation.models import EvaluationRun
 from evaluation.pair_verdicts import PAIRWISE, spec_in_both_orders
 from generation.engine_choice import check_startable
-from generation.models import LanguageModel, SamplingRun
+from generation.models import LanguageModel, SamplingRun, ScoringRun
 
 Kind = EvaluationRun.Kind
 MAX_SEED = 2**63 - 1
@@ -34,6 +34,7 @@ def start_evaluation(
     subjects: Sequence[LanguageModel],
     baseline: LanguageModel | None = None,
     sampling_run: SamplingRun | None = None,
+    scoring_run: ScoringRun | None = None,
     judge: Annotator | None = None,
     judge_version: JudgeVersion | None = None,
     conflict: str = "",
@@ -43,6 +44,8 @@ def start_evaluation(
     user: User | None = None,
 ) -> EvaluationRun:
     """Queue an evaluation. Raises `EvaluationRefused` naming what is missing.
+
+    With `scoring_run` a win rate's baseline shows, of its replies to each prompt, the one with the highest score.
 
     An LLM judge is named by itself (its newest version judges) or by a version; `conflict` says what two orders that
     disagree count as, and defaults to the version's own policy. With `uses_managed_server` a vLLM server runs for as
@@ -55,6 +58,9 @@ def start_evaluation(
     if kind == Kind.WIN_RATE:
         judge = judge or (judge_version.judge if judge_version else None)
         _check_win_rate(subjects, baseline, sampling_run, judge)
+        _check_best_of(baseline, sampling_run, scoring_run)
+    elif scoring_run is not None:
+        raise EvaluationRefused("scoring_run chooses the best replies of a win rate's baseline; leave it out here.")
     elif kind == Kind.PREFERENCE_ACCURACY:
         _check_preference_accuracy(subjects, baseline, dataset)
     else:
@@ -72,6 +78,7 @@ def start_evaluation(
             kind=kind,
             baseline=baseline,
             sampling_run=sampling_run,
+            scoring_run=scoring_run,
             judge=judge,
             judge_version=judge_version,
             conflict=conflict,
@@ -117,6 +124,22 @@ def _check_win_rate(
             raise EvaluationRefused(f"{model} has several arms in {sampling_run}; a win rate compares models of one.")
     if baseline in subjects:
         raise EvaluationRefused(f"{baseline} cannot be compared with itself.")
+
+
+def _check_best_of(
+    baseline: LanguageModel | None, sampling_run: SamplingRun | None, scoring_run: ScoringRun | None
+) -> None:
+    if scoring_run is None or baseline is None or sampling_run is None:
+        return
+    if scoring_run.sampling_run_id != sampling_run.pk:
+        raise EvaluationRefused(f"{scoring_run} scores other completions than those of {sampling_run}.")
+    if scoring_run.status != ScoringRun.Status.FINISHED:
+        raise EvaluationRefused(f"{scoring_run} is {scoring_run.status}; wait until it has finished.")
+    num_replies = sampling_run.arms.get(model=baseline).num_completions
+    if num_replies < 2:
+        raise EvaluationRefused(
+            f"{baseline} has one reply to each prompt in {sampling_run}; sample 2 or more to show the best of them."
+        )
 
 
 def _version_and_conflict(

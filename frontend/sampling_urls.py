@@ -15,5 +15,6 @@ urlpatterns = [
     path("sampling-runs/<int:run_id>/retry/", sampling.retry_sampling, name="retry-sampling"),
     path("sampling-runs/<int:run_id>/score/", scoring.start_scoring, name="start-scoring"),
     path("scoring-runs/<int:run_id>/", scoring.scoring_run, name="scoring-run"),
+    path("scoring-runs/<int:run_id>/best-of-n/", scoring.start_best_of_n, name="start-best-of-n"),
     path("scoring-runs/<int:run_id>/cancel/", scoring.cancel_scoring, name="cancel-scoring"),
 ]

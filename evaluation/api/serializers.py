@@ -8,7 +8,7 @@ from accounts.api.fields import InputSerializer, VisibleField, WorkspaceField, n
 from accounts.api.jobs import JOB_FIELDS, JobSerializer
 from annotation.models import Annotator, Dataset, JudgeVersion
 from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair
-from generation.models import LanguageModel, SamplingRun
+from generation.models import LanguageModel, SamplingRun, ScoringRun
 
 
 class EvaluationInput(InputSerializer):
@@ -20,6 +20,12 @@ class EvaluationInput(InputSerializer):
     subjects = VisibleField(queryset=LanguageModel.objects.all(), many=True, allow_empty=False)
     baseline = VisibleField(queryset=LanguageModel.objects.all(), allow_null=True, default=None)
     sampling_run = VisibleField(queryset=SamplingRun.objects.all(), allow_null=True, default=None)
+    scoring_run = VisibleField(
+        queryset=ScoringRun.objects.all(),
+        allow_null=True,
+        default=None,
+        help_text="Of the sampling run: the baseline shows the best of its replies to each prompt by these scores.",
+    )
     judge = VisibleField(queryset=Annotator.objects.all(), allow_null=True, default=None)
     judge_version = VisibleField(
         queryset=JudgeVersion.objects.select_related("judge", "model"),
@@ -66,6 +72,7 @@ class EvaluationSerializer(JobSerializer):
             "subjects",
             "baseline",
             "sampling_run",
+            "scoring_run",
             "judge",
             "judge_version",
             "conflict",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from annotation.models import Campaign
 from annotation.question import pairwise
+from evaluation.models import EvaluationRun
 from generation.models import LanguageModel, ScoringRun
 from tests.factory import Factory
 from tests.frontend.conftest import READERS_ONLY, Browse, Statuses
@@ -92,3 +93,25 @@ def test_engineers_start_and_cancel_a_scoring_run(factory: Factory, browse: Brow
     for user in (factory.bob(), factory.charlie()):
         assert browse(user).post(start, {"reward_model": reward.pk}).status_code == 404
     assert dana.post(start, {"reward_model": "x"}).status_code == 404
+
+
+def test_the_best_of_n_is_compared_with_from_the_scores(factory: Factory, browse: Browse) -> None:
+    reference, policy, judge = factory.model("Reference"), factory.model("Policy"), factory.judge("Rubric")
+    run = factory.sampling_run(models=[reference, policy])
+    scoring = factory.scoring_run(run)
+    dana = browse(factory.dana())
+    page = dana.get(f"/scoring-runs/{scoring.pk}/").content.decode()
+    assert "2 replies of Reference" in page
+
+    dana.post(f"/scoring-runs/{scoring.pk}/best-of-n/", {"baseline": reference.pk, "judge": judge.pk})
+
+    evaluation = EvaluationRun.objects.get()
+    assert (evaluation.baseline, list(evaluation.subjects.all())) == (reference, [policy])
+    assert evaluation.scoring_run == scoring
+    assert "best of N by" in dana.get(f"/evaluations/{evaluation.pk}/").content.decode()
+
+
+def test_labelers_start_no_best_of_n(factory: Factory, browse: Browse) -> None:
+    scoring = factory.scoring_run()
+
+    assert browse(factory.bob()).post(f"/scoring-runs/{scoring.pk}/best-of-n/").status_code == 404
