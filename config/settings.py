@@ -167,6 +167,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": timedelta(seconds=1),
         "options": {"expires": 5},
     },
+    "fill-rounds": {
+        "task": "pipeline.tasks.fill_rounds",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 20},
+    },
     "advance-scheduled-training": {
         "task": "pipeline.tasks.advance_firings",
         "schedule": timedelta(seconds=5),

@@ -2,12 +2,14 @@
 
 from django.urls import path
 
-from frontend.views import checkpoints, dataset_trace, retrainings, serving
+from frontend.views import checkpoints, dataset_trace, retrainings, rounds, serving
 
 urlpatterns = [
     path("checkpoints/<int:checkpoint_id>/", checkpoints.checkpoint, name="checkpoint"),
     path("checkpoints/<int:checkpoint_id>/publish/", checkpoints.publish, name="publish-checkpoint"),
     path("checkpoints/<int:checkpoint_id>/export.tar", checkpoints.export, name="export-checkpoint"),
+    path("checkpoints/<int:checkpoint_id>/next-round/", rounds.start_round, name="start-round"),
+    path("rounds/<int:round_id>/", rounds.round_page, name="round"),
     path("models/<int:model_id>/serve/", serving.serve, name="serve-model"),
     path("serving-runs/<int:run_id>/", serving.serving_run, name="serving-run"),
     path("serving-runs/<int:run_id>/stop/", serving.stop_serving, name="stop-serving"),

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin import RecordAdmin, RecordInline
-from pipeline.models import PipelineRun, PipelineStep, ScheduleFiring, TrainingSchedule
+from pipeline.models import PipelineRun, PipelineStep, Round, ScheduleFiring, TrainingSchedule
 
 
 class StepInline(RecordInline):
@@ -68,3 +68,13 @@ class ScheduleFiringAdmin(RecordAdmin):
     list_select_related = ("schedule",)
     date_hierarchy = "created_at"
     is_deletable = False
+
+
+@admin.register(Round)
+class RoundAdmin(RecordAdmin):
+    """Rounds."""
+
+    list_display = ("id", "number", "workspace", "model", "former", "campaign", "status", "created_at")
+    list_filter = ("status", "workspace")
+    search_fields = ("campaign__name", "model__name")
+    list_select_related = ("workspace", "model", "former", "campaign")

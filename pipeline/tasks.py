@@ -5,7 +5,7 @@ import logging
 from celery import shared_task
 
 from core.errors import ConcordError
-from pipeline import services
+from pipeline import rounds, services
 from pipeline.models import PipelineRun, ScheduleFiring, TrainingSchedule
 from pipeline.schedules import firings, timing
 
@@ -22,6 +22,12 @@ def advance_waiting_pipelines() -> None:
             log.warning("Pipeline run %s failed: %s", pk, error)
         except Exception:
             log.exception("Pipeline run %s failed", pk)
+
+
+@shared_task
+def fill_rounds() -> None:
+    """Fill the campaigns of rounds whose replies are there."""
+    rounds.fill_waiting()
 
 
 @shared_task

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
         ('accounts', '0001_initial'),
         ('annotation', '0009_pruned_judge_calls'),
         ('evaluation', '0003_servers_of_evaluations'),
-        ('generation', '0010_serving_runs'),
+        ('generation', '0011_serving_runs'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

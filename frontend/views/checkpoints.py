@@ -11,6 +11,7 @@ from annotation import dataset_trace
 from annotation.models import Dataset
 from frontend.access import SignedInRequest, may_engineer, signed_in
 from frontend.lineage_picture import picture_of
+from frontend.round_panel import round_context
 from frontend.serving_panel import serving_context
 from training import model_export, services
 from training.archive_response import archive_response
@@ -34,6 +35,7 @@ def checkpoint(request: SignedInRequest, checkpoint_id: int) -> HttpResponse:
         "is_complete": lineage.is_complete,
         **_retraining(request, found.run, shares),
         "further_datasets": _further_datasets(lineage, found.run.dataset),
+        **round_context(request.user, found),
         **serving_context(request.user, found.language_model),
         "may_engineer": may_engineer(request.user, found.run.workspace),
         "is_there": found.folder.is_dir(),

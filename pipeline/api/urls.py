@@ -5,6 +5,7 @@ from typing import Any
 from django.urls import path
 
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
+from pipeline.api.round_views import RoundViewSet
 from pipeline.api.schedule_views import FiringViewSet, ScheduleViewSet
 from pipeline.api.views import PipelineViewSet
 
@@ -14,6 +15,8 @@ urlpatterns = [
     path("pipelines", PipelineViewSet.as_view(MANY), name="api-pipelines"),
     path("pipelines/<int:pk>", PipelineViewSet.as_view(ONE), name="api-pipeline"),
     path("pipelines/<int:pk>/cancel", PipelineViewSet.as_view(CANCEL), name="api-cancel-pipeline"),
+    path("rounds", RoundViewSet.as_view(MANY), name="api-rounds"),
+    path("rounds/<int:pk>", RoundViewSet.as_view(ONE), name="api-round"),
     path("training-schedules", ScheduleViewSet.as_view(MANY), name="api-schedules"),
     path("training-schedules/<int:pk>", ScheduleViewSet.as_view(CHANGEABLE), name="api-schedule"),
     path("training-schedules/<int:pk>/pause", ScheduleViewSet.as_view({"post": "pause"}), name="api-pause-schedule"),

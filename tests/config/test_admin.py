@@ -39,6 +39,7 @@ def everything(factory: Factory) -> None:
     factory.retraining()
     factory.data_report()
     factory.serving_run()
+    factory.round()
     factory.evaluation()
     factory.llm_evaluation()
     factory.pipeline()

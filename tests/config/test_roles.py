@@ -483,6 +483,15 @@ CASES = [
     Case("get", "api-metrics", READ, path=of("training_run", "run")),
     Case("get", "api-sample-texts", READ, path=of("training_run", "run")),
     Case("get", "api-checkpoints", READ, path=of("training_run", "run")),
+    Case("get", "api-rounds", LISTED),
+    # 422: the factory's model is no checkpoint; what matters here is who gets so far.
+    Case(
+        "post",
+        "api-rounds",
+        "422 403 400 400 401",
+        body=lambda w: {"model": w.model.pk, "former": w.campaign.pk},
+    ),
+    Case("get", "api-round", READ, path=of("round")),
     Case("get", "api-serving-runs", LISTED),
     Case("post", "api-serving-runs", "201 201 400 400 401", body=lambda w: {"model": w.make.model().pk}),
     Case("get", "api-serving-run", READ, path=of("serving_run")),

@@ -22,17 +22,22 @@ N = 3
 
 
 def contest(
-    factory: Factory, scores: Sequence[float], *, num_prompts: int = 3, **models: LanguageModel
+    factory: Factory,
+    scores: Sequence[float],
+    *,
+    num_prompts: int = 3,
+    reference: LanguageModel | None = None,
+    policy: LanguageModel | None = None,
 ) -> EvaluationRun:
     """N replies of the reference to each prompt with these scores, the second the right one, and one of the policy.
 
     The policy is right about all but the first prompt.
     """
-    reference = models.get("reference") or factory.model("Reference")
-    policy = models.get("policy") or factory.model("Policy")
+    reference, policy = reference or factory.model("Reference"), policy or factory.model("Policy")
     run = factory.sampling_run(
         factory.prompt_set(num_prompts=num_prompts), models=[reference, policy], num_completions=N
     )
+    SamplingArm.objects.filter(run=run).update(temperature=0.7)  # so that no divergence is measured
     SamplingArm.objects.filter(run=run, model=policy).update(num_completions=1)
     run.completions.filter(model=policy, index__gt=0).delete()
     for number, prompt in enumerate(run.prompt_set.prompts.order_by("pk")):
@@ -130,13 +135,12 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def with_weights(factory: Factory, folders: list[Path], **arm: Any) -> dict[tuple[str, str], EvaluationResult]:
-    models = {
-        "reference": factory.model("Reference", location=folders[0]),
-        "policy": factory.model("Policy", location=folders[1]),
-    }
-    run = contest(factory, [0.1, 0.9, 0.3], **models)
+    reference, policy = (
+        factory.model(name, location=folder) for name, folder in zip(("Reference", "Policy"), folders, strict=True)
+    )
+    run = contest(factory, [0.1, 0.9, 0.3], reference=reference, policy=policy)
     SamplingArm.objects.filter(run=run.sampling_run).update(temperature=1.0, top_p=1.0)
-    SamplingArm.objects.filter(run=run.sampling_run, model=models["policy"]).update(**arm or {"temperature": 1.0})
+    SamplingArm.objects.filter(run=run.sampling_run, model=policy).update(**arm or {"temperature": 1.0})
     return results(carry_out(run))
 
 

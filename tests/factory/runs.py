@@ -13,7 +13,7 @@ from annotation.models import Dataset, JudgeCall
 from core.models import Device, DeviceWait, Job
 from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair, PairCall
 from generation.models import Completion, LanguageModel
-from pipeline.models import PipelineRun, PipelineStep, ScheduleFiring, TrainingSchedule
+from pipeline.models import PipelineRun, PipelineStep, Round, ScheduleFiring, TrainingSchedule
 from pipeline.schedules import plan, services
 from pipeline.schedules.plan import Plan
 from tests.factory.annotation import Annotation
@@ -79,6 +79,18 @@ class Runs(Annotation):
             report.report = written_report(report)
             report.save(update_fields=["report"])
         return report
+
+    def round(self) -> Round:
+        """The second round of a campaign, still being sampled."""
+        former, model = self.campaign(), self.model()
+        return Round.objects.create(
+            workspace=former.workspace,
+            number=2,
+            model=model,
+            former=former,
+            campaign=self.campaign(),
+            sampling_run=self.sampling_run(models=[model], status="running"),
+        )
 
     def metrics(self, run: TrainingRun, num_steps: int, *, first: int = 1) -> list[Metric]:
         """Metric rows whose loss falls."""

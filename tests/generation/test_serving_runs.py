@@ -49,7 +49,8 @@ def performed(run: ServingRun) -> Iterator[threading.Thread]:
 
 
 def fresh(run: ServingRun) -> ServingRun:
-    return ServingRun.objects.select_related("served").get(pk=run.pk)
+    found: ServingRun = ServingRun.objects.select_related("served").get(pk=run.pk)
+    return found
 
 
 def policy(factory: Factory, tmp_path: Path) -> LanguageModel:

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('generation', '0009_endpoint_checks'),
+        ('generation', '0010_members_of_reward_ensembles'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
