@@ -26,6 +26,7 @@ CHECKPOINTING_NAMES: Final = ("auto", "on", "off")
 GUARD_NAMES: Final = ("off", "alert", "stop")
 ROLLOUT_ENGINE_NAMES: Final = ("auto", "vllm", "in_process")
 SAMPLER_GAPS: Final = {"float32": 2e-3, "bfloat16": 0.05}  # mean nats a token that engines of this precision may differ
+ALL_LINEAR: Final = "all-linear"
 
 
 class InvalidConfiguration(TrainingFailure):
@@ -66,6 +67,27 @@ class FreshModelConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LoRAConfig:
+    """Low-rank adapters: the initial model stays frozen, pairs of small matrices beside its layers are trained."""
+
+    rank: int = 16  # columns of each pair of matrices
+    alpha: float = 32.0  # what an adapter adds is scaled by alpha / rank
+    dropout: float = 0.0  # of an adapter's input while it is trained; blurs ratios to a reference, and PPO refuses it
+    target_modules: str = "all-linear"  # all linear layers below the head, or their last names: "q_proj, v_proj"
+
+    def __post_init__(self) -> None:
+        require(self.rank >= 1, f"lora.rank must be at least 1, got {self.rank}.")
+        require(self.alpha > 0, f"lora.alpha must be positive, got {self.alpha}.")
+        require(0 <= self.dropout < 1, f"lora.dropout must lie in [0, 1), got {self.dropout}.")
+        names = [name.strip() for name in self.target_modules.split(",")]
+        require(
+            all(names) and (ALL_LINEAR not in names or names == [ALL_LINEAR]),
+            f"lora.target_modules must be {ALL_LINEAR} or names of layers with commas between them, "
+            f"got {self.target_modules!r}.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
 class CommonConfig:
     """What every algorithm has."""
 
@@ -92,6 +114,7 @@ class CommonConfig:
     num_samples: int = 4  # texts of held-out prompts shown at each evaluation (policies only)
     num_devices: int = 1  # GPUs (or slots of the CPU) of one machine, a process each; never changes the loss
     sharding: str = "none"  # fsdp2: each device keeps its part of weights, gradients and optimiser; none: all of them
+    lora: LoRAConfig | None = None  # train low-rank adapters of a frozen initial model; null = all of its weights
 
     activation_checkpointing: str = "auto"  # layers computed again for the gradient: on, off, auto = if memory is short
     torch_compile: bool = False  # compile the layers: a minute or more at the start
@@ -115,6 +138,10 @@ class CommonConfig:
         require(
             self.sharding == "none" or self.num_devices > 1,
             "sharding needs num_devices above 1: there is nobody to share with.",
+        )
+        require(
+            self.sharding == "none" or self.lora is None,
+            "lora trains too little to be worth sharding: leave sharding out, or train all weights.",
         )
         require(self.dtype in DTYPES, f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
 
@@ -325,6 +352,10 @@ class PPOConfig(CommonConfig):
             "worst_case takes the lowest member's score and variance_penalty their mean: leave one of them out.",
         )
         require(
+            self.lora is None or self.lora.dropout == 0,
+            "lora.dropout must be 0 for ppo: its ratios compare one policy with itself.",
+        )
+        require(
             self.num_minibatches <= self.batch_size,
             f"num_minibatches ({self.num_minibatches}) may not exceed batch_size ({self.batch_size}).",
         )
@@ -383,6 +414,8 @@ def parse_value(hint: Any, value: Any, *, name: str) -> Any:
         return parse_dataclass(typing.cast(type[FreshModelConfig], hint), value, prefix=name + ".")
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if dataclasses.is_dataclass(hint) and not isinstance(value, typing.cast(type, hint)):
+        raise InvalidConfiguration(f"{name} must be an object of its settings, got {value!r}.")
     if not isinstance(value, hint) or isinstance(value, bool) != (hint is bool):
         raise InvalidConfiguration(f"{name} must be {hint.__name__}, got {value!r}.")
     if isinstance(value, float) and not math.isfinite(value):

@@ -33,7 +33,7 @@ def no_goal(values: Mapping[str, float]) -> bool:
 class Objective:
     """What an algorithm supplies to `fit`. Examples are known by their index."""
 
-    model: LanguageModel | RewardModel  # trained, all of its parameters
+    model: LanguageModel | RewardModel  # trained: all of its parameters, or its adapter
     tokenizer: PreTrainedTokenizerFast
     trees: Sequence[TokenTree]  # one for each training example
     count: Callable[[Sequence[int]], float]  # what a loss is divided by: pairs, or completion tokens
@@ -44,11 +44,11 @@ class Objective:
 
 def fit(objective: Objective, config: CommonConfig, session: Session) -> None:
     """Train to the end, to the goal, or until stopped; leave checkpoints and events."""
-    network, team = objective.model.network, session.team
-    largest = largest_pass(costs(objective.model, objective.trees), config)
-    prepare(network, config, num_tokens=largest, team=team, report=session.events.log)
-    optimiser = adamw(network, learning_rate=config.learning_rate, weight_decay=config.weight_decay)
-    trainables = Trainables(network=network, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
+    model, team = objective.model, session.team
+    largest = largest_pass(costs(model, objective.trees), config)
+    prepare(model.network, config, num_tokens=largest, team=team, report=session.events.log)
+    optimiser = adamw(model.trained.values(), learning_rate=config.learning_rate, weight_decay=config.weight_decay)
+    trainables = Trainables(model=model, tokenizer=objective.tokenizer, optimisers={"optimizer": optimiser})
     lengths = [tree.num_padded_tokens for tree in objective.trees]  # whatever the layout, so that batches are the same
     order = batch_order(lengths, config, seed=session.spec.seed)
     num_steps = planned_steps(config, order.num_batches)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import torch
 from safetensors import SafetensorError
@@ -24,7 +24,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from training.algorithms.config import FreshModelConfig
+from training.algorithms.adapter_files import HEAD, AdapterInvalid, adapter_folder, base_of, head_outputs, merge_folder
+from training.algorithms.adapters import CRITIC, DEFAULT, Adapter, Adapters
+from training.algorithms.config import FreshModelConfig, LoRAConfig
 from training.algorithms.devices import CPU
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.sharding import BACKBONE
@@ -43,6 +45,7 @@ class LanguageModel:
     """A causal language model, split where hidden states are gathered."""
 
     network: PreTrainedModel
+    adapter: Adapter | None = None  # what it computes with, where the network holds adapters
 
     @property
     def device(self) -> torch.device:
@@ -56,8 +59,8 @@ class LanguageModel:
 
     @property
     def backbone(self) -> Callable[..., Any]:
-        """Token ids to hidden states."""
-        return backbone_of(self.network)
+        """Token ids to hidden states, with this model's adapter switched on."""
+        return backbone_of(self.network, self.adapter)
 
     @property
     def head(self) -> nn.Module:
@@ -65,12 +68,24 @@ class LanguageModel:
         head: nn.Module = self.network.get_output_embeddings()
         return head
 
+    @property
+    def reference(self) -> LanguageModel:
+        """What training starts from: the network without its adapter, or before its first step."""
+        return self if self.adapter is None else LanguageModel(self.network, self.adapter.switched_off)
+
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """What training changes: the adapter, or all weights."""
+        return dict(self.network.named_parameters()) if self.adapter is None else self.adapter.parameters
+
 
 @dataclass(frozen=True)
 class RewardModel:
     """A network with a scalar head, or one for each member of an ensemble: a reward model, or the critic of PPO."""
 
     network: PreTrainedModel
+    adapter: Adapter | None = None  # what it computes with, where the network holds adapters
+    own_head: nn.Linear | None = None  # of a critic that shares the network of a policy
 
     @property
     def device(self) -> torch.device:
@@ -84,28 +99,48 @@ class RewardModel:
 
     @property
     def backbone(self) -> Callable[..., Any]:
-        """Token ids to hidden states."""
-        return backbone_of(self.network)
+        """Token ids to hidden states, with this model's adapter switched on."""
+        return backbone_of(self.network, self.adapter)
+
+    @property
+    def head(self) -> nn.Linear:
+        """Hidden states to scores."""
+        return self.own_head or score_head(self.network)
 
     @property
     def num_members(self) -> int:
         """E, the heads of an ensemble; 1 for a plain reward model."""
-        return score_head(self.network).out_features
+        return self.head.out_features
 
     def member_scores(self, hidden_ND: Tensor) -> Tensor:
         """Every head on N hidden states, in fp32, shape (N, E)."""
-        return nn.functional.linear(hidden_ND.float(), score_head(self.network).weight.float())
+        return nn.functional.linear(hidden_ND.float(), self.head.weight.float())
 
     def scores(self, hidden_ND: Tensor) -> Tensor:
         """The scalar head on N hidden states, in fp32, or the mean of an ensemble's; shape (N,)."""
         scores_NE = self.member_scores(hidden_ND)
         return scores_NE.squeeze(-1) if scores_NE.shape[-1] == 1 else scores_NE.mean(dim=-1)
 
+    @property
+    def trained(self) -> dict[str, nn.Parameter]:
+        """What training changes: the adapter and the whole head, or all weights."""
+        if self.adapter is None:
+            return dict(self.network.named_parameters())
+        return {**self.adapter.parameters, HEAD: self.head.weight}
 
-def backbone_of(network: PreTrainedModel) -> Callable[..., Any]:
-    """Token ids to hidden states, also where the weights are sharded."""
+
+def backbone_of(network: PreTrainedModel, adapter: Adapter | None) -> Callable[..., Any]:
+    """Token ids to hidden states, also where the weights are sharded.
+
+    An adapter stays on until another model of the same network is asked.
+    """
+    if adapter is not None:
+        adapter.activate()
     backbone: Callable[..., Any] = getattr(network, BACKBONE, network.base_model)
     return backbone
+
+
+Model = TypeVar("Model", LanguageModel, RewardModel)
 
 
 def fresh_language_model(
@@ -197,7 +232,12 @@ def reward_model_from(
 def load(
     auto_class: Any, model: str | os.PathLike[str], *, dtype: str, device: torch.device, **settings: Any
 ) -> PreTrainedModel:
-    """`from_pretrained` with our rules, and one error for everything that a folder can lack."""
+    """`from_pretrained` with our rules, and one error for everything that a folder can lack.
+
+    A folder with an adapter alone is its base with the adapter merged into it.
+    """
+    if (folder := adapter_folder(model)) is not None:
+        return load_merged(auto_class, folder, dtype=dtype, device=device, **settings)
     if os.path.isabs(model) and not Path(model, "config.json").is_file():
         raise ModelInvalid(str(model), "there is no config.json in that folder.")
     try:
@@ -208,6 +248,43 @@ def load(
         raise ModelInvalid(str(model), str(error).splitlines()[0]) from error
     let_read_trees(network.eval().to(device))  # on the device: its attention is another one there
     return cast(PreTrainedModel, network)
+
+
+def load_merged(auto_class: Any, folder: Path, *, dtype: str, device: torch.device, **settings: Any) -> PreTrainedModel:
+    """The base of an adapter's folder with the adapter, and a head stored with it, merged. Raises `ModelInvalid`."""
+    try:
+        num_outputs = head_outputs(folder)
+        if num_outputs is not None:
+            settings["num_labels"] = num_outputs
+        network = load(auto_class, base_of(folder), dtype=dtype, device=device, **settings)
+        if num_outputs is not None and num_outputs > 1:
+            network.config.ensemble_size = num_outputs
+        merge_folder(network, folder)
+    except AdapterInvalid as error:
+        raise ModelInvalid(str(folder), str(error)) from error
+    return network
+
+
+def with_adapter(model: Model, config: LoRAConfig | None, *, base: str, seed: int) -> Model:
+    """The model with its network frozen and a fresh adapter to train in its place; without a config, the model."""
+    if config is None:
+        return model
+    adapter = Adapters(network=model.network, base=base).add(DEFAULT, config, seed=seed)
+    trained = replace(model, adapter=adapter)
+    if isinstance(trained, RewardModel):
+        trained.head.weight.requires_grad_()
+    return trained
+
+
+def critic_beside(policy: LanguageModel, *, seed: int) -> RewardModel:
+    """A critic in the policy's own network: a second adapter and a scalar head, which is zero at first."""
+    if policy.adapter is None:
+        raise ValueError("A critic shares a network with a policy that is an adapter; this one is the network itself.")
+    adapter = policy.adapter.adapters.add(CRITIC, policy.adapter.config, seed=seed)
+    hidden_size = policy.network.config.get_text_config().hidden_size
+    head = nn.Linear(hidden_size, 1, bias=False, device=policy.network.device)  # fp32, as every score
+    nn.init.zeros_(head.weight)
+    return RewardModel(policy.network, adapter=adapter, own_head=head)
 
 
 def checked_reward_model(network: PreTrainedModel, model: str) -> RewardModel:

@@ -104,9 +104,9 @@ def hand_over(master: Tensor, parameter: Tensor) -> None:
         master.grad = part.float() if master.grad is None else master.grad.add_(part)
 
 
-def adamw(network: nn.Module, *, learning_rate: float, weight_decay: float) -> AdamW:
-    """AdamW with decay on matrices only, betas (0.9, 0.99)."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+def adamw(trained: Iterable[nn.Parameter], *, learning_rate: float, weight_decay: float) -> AdamW:
+    """AdamW with decay on matrices only, betas (0.9, 0.99); frozen parameters are left out."""
+    parameters = [parameter for parameter in trained if parameter.requires_grad]
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},

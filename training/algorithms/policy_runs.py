@@ -13,7 +13,7 @@ from training.algorithms.config import CommonConfig
 from training.algorithms.examples import Split
 from training.algorithms.gradients import Measures
 from training.algorithms.loop import Objective, fit
-from training.algorithms.models import LanguageModel, load_language_model
+from training.algorithms.models import LanguageModel, load_language_model, with_adapter
 from training.algorithms.pairs import evaluate_pairs
 from training.algorithms.samples import write_samples
 from training.algorithms.session import Session
@@ -51,7 +51,8 @@ def start_policy(
     """The initial model and the trees of all examples, which are returned in the order of the trees."""
     start = initial_model(session)
     tokeniser = chat_tokeniser(start, config)
-    model = load_language_model(start, dtype=config.dtype, device=session.device)
+    whole = load_language_model(start, dtype=config.dtype, device=session.device)
+    model = with_adapter(whole, config.lora, base=start, seed=session.spec.seed)
     check_context(model.network, config)
     examples = data.train + data.held_out[: config.eval_examples]
     run = PolicyRun(

@@ -28,7 +28,15 @@ from training.algorithms.ensembles import variance_over_members
 from training.algorithms.examples import read_prompts
 from training.algorithms.held_out_judge import held_out_judge, is_ended_by_judge
 from training.algorithms.loop import batch_order, check_loss, is_due, is_out_of_time, planned_steps
-from training.algorithms.models import RewardModel, load_critic, load_language_model, load_reward_model
+from training.algorithms.models import (
+    LanguageModel,
+    RewardModel,
+    critic_beside,
+    load_critic,
+    load_language_model,
+    load_reward_model,
+    with_adapter,
+)
 from training.algorithms.optimiser import scheduled_rate
 from training.algorithms.ppo_guards import new_signs
 from training.algorithms.ppo_update import Targets, Update
@@ -58,11 +66,12 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
     start, judge = initial_model(session), reward_model_folder(session)
     tokeniser = chat_tokeniser(start, config)
     check_same_tokenizer(tokeniser.tokenizer, judge)
+    policy, reference, critic = trained_networks(start, judge, config, session)
     networks = Networks(
-        policy=load_language_model(start, dtype=config.dtype, device=session.device),
-        reference=load_language_model(start, dtype=config.dtype, device=session.device),
+        policy=policy,
+        reference=reference,
         reward=load_reward_model(judge, dtype=config.dtype, device=session.device),
-        critic=load_critic(judge, dtype=config.dtype, device=session.device),
+        critic=critic,
         stop_id=tokeniser.stop_id,
         pad_id=tokeniser.pad_id,
     )
@@ -96,6 +105,19 @@ def train_ppo(session: Session, config: PPOConfig) -> None:
         improve(networks, prompts, tokeniser.tokenizer, config, session, sampler, evaluate)
 
 
+def trained_networks(
+    start: str, judge: str, config: PPOConfig, session: Session
+) -> tuple[LanguageModel, LanguageModel, RewardModel]:
+    """Policy, reference and critic: three networks, or with LoRA one that holds two adapters and is the reference."""
+    seed, device = session.spec.seed, session.device
+    whole = load_language_model(start, dtype=config.dtype, device=device)
+    policy = with_adapter(whole, config.lora, base=start, seed=seed)
+    if policy.adapter is not None:
+        return policy, policy.reference, critic_beside(policy, seed=seed + 1)
+    reference = load_language_model(start, dtype=config.dtype, device=device)
+    return policy, reference, load_critic(judge, dtype=config.dtype, device=device)
+
+
 def improve(
     networks: Networks,
     prompts: Sequence[Prompt],
@@ -112,10 +134,10 @@ def improve(
     numbers = {"beta": config.beta}
     update = Update(networks=networks, config=config, report=session.events.log, numbers=numbers)
     trainables = Trainables(
-        network=networks.policy.network,
+        model=networks.policy,
         tokenizer=tokenizer,
         optimisers={"optimizer": update.policy_optimiser, "critic_optimizer": update.critic_optimiser},
-        side_networks={"critic": networks.critic.network},
+        side_models={"critic": networks.critic},
         numbers=numbers,
     )
     order = batch_order([len(prompt) for prompt in prompts], config, seed=session.spec.seed)

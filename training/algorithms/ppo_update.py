@@ -55,10 +55,9 @@ class Update:
         tokens = self.config.micro_batch_tokens
         self.budget = TokenBudget(configured=tokens, report=self.report, numbers=self.numbers)
         policy, critic, decay = self.networks.policy, self.networks.critic, self.config.weight_decay
-        self.policy_optimiser = adamw(policy.network, learning_rate=self.config.learning_rate, weight_decay=decay)
-        self.critic_optimiser = adamw(
-            critic.network, learning_rate=self.config.critic_learning_rate, weight_decay=decay
-        )
+        rate, critic_rate = self.config.learning_rate, self.config.critic_learning_rate
+        self.policy_optimiser = adamw(policy.trained.values(), learning_rate=rate, weight_decay=decay)
+        self.critic_optimiser = adamw(critic.trained.values(), learning_rate=critic_rate, weight_decay=decay)
 
     def run(self, rollout: Rollout, targets: Targets, rates: dict[str, float]) -> dict[str, float]:
         """All epochs over a rollout at these learning rates (policy 0: the critic alone); what was measured, averaged.

@@ -15,6 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from training.algorithms.adapter_files import base_weights
 from training.algorithms.batches import completion_logps, micro_batches, sum_by_completion
 from training.algorithms.models import LanguageModel
 from training.algorithms.session import Session
@@ -25,7 +26,7 @@ def cached_reference_logps(
     session: Session, model: LanguageModel, trees: Sequence[TokenTree], *, pad_id: int, max_tokens: int
 ) -> Tensor:
     """Summed log-probabilities of every tree's two completions, nats, shape (P, 2), from the cache if it has them."""
-    team = session.team
+    model, team = model.reference, session.team
     path = session.reference_cache / f"reference-{content_hash(model, trees)[:32]}.safetensors"
     known_P2 = kept(path)
     if not team.does_any(known_P2 is None) and known_P2 is not None:
@@ -75,9 +76,9 @@ def reference_logps(
 
 
 def content_hash(model: LanguageModel, trees: Sequence[TokenTree]) -> str:
-    """SHA-256 over the weights and the token ids."""
+    """SHA-256 over the weights, adapters left out, and the token ids."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.network.state_dict().items()):
+    for name, tensor in sorted(base_weights(model.network).items()):
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().view(torch.uint8).numpy().data)
     for tree in trees:

@@ -21,7 +21,7 @@ from training.algorithms.ensembles import bootstrap_counts, reliability, varianc
 from training.algorithms.gradients import Measures
 from training.algorithms.judged_trees import JudgedPair, JudgedTree, read_judged_trees
 from training.algorithms.loop import Objective, fit
-from training.algorithms.models import RewardModel, reward_model_from
+from training.algorithms.models import RewardModel, reward_model_from, with_adapter
 from training.algorithms.pairs import evaluate_pairs, is_right
 from training.algorithms.reward_losses import OUTCOME_MODELS, bradley_terry_loss, plackett_luce_loss
 from training.algorithms.session import Session
@@ -32,7 +32,7 @@ def train_reward(session: Session, config: RewardConfig) -> None:
     """Run an order of algorithm reward."""
     start = initial_model(session)
     tokeniser = chat_tokeniser(start, config)
-    model = reward_model_from(
+    whole = reward_model_from(
         start,
         pad_id=tokeniser.pad_id,
         dtype=config.dtype,
@@ -40,6 +40,7 @@ def train_reward(session: Session, config: RewardConfig) -> None:
         num_members=config.ensemble_size,
         seed=session.spec.seed,
     )
+    model = with_adapter(whole, config.lora, base=start, seed=session.spec.seed)
     check_context(model.network, config)
     train, held_out = read_judged_trees(session, config, tokeniser)
     report_truncation(session, tokeniser)

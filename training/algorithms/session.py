@@ -12,18 +12,20 @@ from typing import Any, Self
 
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
-from transformers import PreTrainedModel, PreTrainedTokenizerFast
+from torch import Tensor
+from transformers import PreTrainedTokenizerFast
 
 from training.algorithms.checkpoints import Checkpoint, newest_valid, write_checkpoint
 from training.algorithms.config import config_fields
 from training.algorithms.devices import own_device, random_state, restore_random_state
 from training.algorithms.events import EventWriter
+from training.algorithms.models import LanguageModel, RewardModel
 from training.algorithms.optimiser import AdamW
 from training.algorithms.retention import finish_removals, retain
-from training.algorithms.sharding import cut_weights, whole_weights
+from training.algorithms.sharding import whole_weights
 from training.algorithms.spec import REFERENCE_CACHE, Spec
 from training.algorithms.team import Team
+from training.algorithms.weights import load_weights, save_weights
 
 
 class Stopped(Exception):
@@ -34,10 +36,10 @@ class Stopped(Exception):
 class Trainables:
     """Everything that changes while a run goes on."""
 
-    network: PreTrainedModel  # what the run is for: the checkpoint's own weights
+    model: LanguageModel | RewardModel  # what the run is for: the checkpoint's own weights
     tokenizer: PreTrainedTokenizerFast
     optimisers: Mapping[str, AdamW]
-    side_networks: Mapping[str, PreTrainedModel] = field(default_factory=dict)  # a critic
+    side_models: Mapping[str, LanguageModel | RewardModel] = field(default_factory=dict)  # a critic
     numbers: dict[str, float] = field(default_factory=dict)  # running statistics, an adaptive beta
 
 
@@ -53,7 +55,7 @@ class Gathered:
         """All processes have to ask at once. A final checkpoint needs no optimisers."""
         wanted = {} if is_final else trainables.optimisers
         return cls(
-            weights=whole_weights(trainables.network),
+            weights=whole_weights(trainables.model.network),
             optimisers={name: optimiser.tensors() for name, optimiser in wanted.items()},
         )
 
@@ -143,9 +145,9 @@ class Session:
             return 0
         trainer = checkpoint.path / "trainer"
         state = read_state(checkpoint.path)
-        load_weights(trainables.network, checkpoint.path)
-        for name, network in trainables.side_networks.items():
-            load_weights(network, trainer / name)
+        load_weights(trainables.model, checkpoint.path)
+        for name, model in trainables.side_models.items():
+            load_weights(model, trainer / name)
         for name, optimiser in trainables.optimisers.items():
             optimiser.restore(load_file(trainer / f"{name}.safetensors"))
         trainables.numbers.update(state["numbers"])
@@ -163,13 +165,13 @@ class Session:
             raise Stopped
 
     def _write(self, folder: Path, trainables: Trainables, gathered: Gathered, *, step: int, is_final: bool) -> None:
-        trainables.network.save_pretrained(folder, state_dict=gathered.weights)
+        save_weights(trainables.model, folder, is_final=is_final, gathered=gathered.weights)
         trainables.tokenizer.save_pretrained(folder)
         trainer = folder / "trainer"
         trainer.mkdir()
         if not is_final:
-            for name, network in trainables.side_networks.items():
-                network.save_pretrained(trainer / name)
+            for name, model in trainables.side_models.items():
+                save_weights(model, trainer / name, is_final=False)
             for name, tensors in gathered.optimisers.items():
                 save_file(tensors, trainer / f"{name}.safetensors")
         state: dict[str, Any] = {
@@ -190,12 +192,3 @@ def read_state(folder: Path) -> dict[str, Any]:
     """The JSON state of a checkpoint's folder."""
     state: dict[str, Any] = json.loads((folder / "trainer" / "state.json").read_text(encoding="utf-8"))
     return state
-
-
-def load_weights(network: nn.Module, folder: Path) -> None:
-    """Copy the weights of a checkpoint's folder into a network of the same shape."""
-    weights = cut_weights(network, load_file(folder / "model.safetensors"))
-    missing, unexpected = network.load_state_dict(weights, strict=False)
-    tied = getattr(network, "_tied_weights_keys", None) or ()
-    if unexpected or set(missing) - set(tied):
-        raise RuntimeError(f"{folder} holds other weights than the network: {missing}, {unexpected}")

@@ -65,6 +65,8 @@ def check_models(spec: Spec) -> None:
     """Raise unless the models fit the algorithm."""
     if spec.init_model is None and spec.algorithm != "sft":
         raise InvalidConfiguration(f"{spec.algorithm} needs init_model; only sft can start a fresh model.")
+    if spec.init_model is None and spec.config.lora is not None:
+        raise InvalidConfiguration("lora adapts an initial model; a fresh one has nothing to keep: leave lora out.")
     if (spec.reward_model is None) == (spec.algorithm == "ppo"):
         raise InvalidConfiguration(f"reward_model is for ppo, which needs it; this is {spec.algorithm}.")
     check_held_out_judge(spec)

@@ -7,7 +7,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerFast
 from training.algorithms.chat import Conversation
 from training.algorithms.config import CommonConfig, InvalidConfiguration, SFTConfig
 from training.algorithms.examples import Demonstration
-from training.algorithms.models import LanguageModel, ModelInvalid, fresh_language_model, load_language_model
+from training.algorithms.models import (
+    LanguageModel,
+    ModelInvalid,
+    fresh_language_model,
+    load_language_model,
+    with_adapter,
+)
 from training.algorithms.session import Session
 from training.algorithms.tokenisation import ChatTokeniser, load_tokenizer, train_tokenizer
 
@@ -50,8 +56,10 @@ def start_language_model(
     A resumed run takes the tokenizer from its checkpoint instead of training it again.
     """
     if session.spec.init_model is not None:
-        model = load_language_model(session.spec.init_model, dtype=config.dtype, device=session.device)
-        return model, chat_tokeniser(session.spec.init_model, config)
+        start = session.spec.init_model
+        whole = load_language_model(start, dtype=config.dtype, device=session.device)
+        model = with_adapter(whole, config.lora, base=start, seed=session.spec.seed)
+        return model, chat_tokeniser(start, config)
     checkpoint = session.newest_checkpoint()
     if checkpoint is not None:
         model = load_language_model(checkpoint.path, dtype=config.dtype, device=session.device)

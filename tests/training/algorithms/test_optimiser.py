@@ -21,7 +21,7 @@ def step(made: nn.Linear, optimiser: AdamW, rate: float) -> float:
 def test_steps_too_small_for_bfloat16_add_up() -> None:
     made = network(torch.bfloat16)
     made.weight.data.fill_(1.0)  # whose next neighbour below is 1 - 2**-8
-    optimiser = adamw(made, learning_rate=1e-4, weight_decay=0.0)
+    optimiser = adamw(made.parameters(), learning_rate=1e-4, weight_decay=0.0)
     step(made, optimiser, 1e-4)
     assert (made.weight == 1).all()
     for _ in range(40):
@@ -32,7 +32,7 @@ def test_steps_too_small_for_bfloat16_add_up() -> None:
 
 def test_gradients_of_micro_batches_add_up_in_fp32() -> None:
     made = network(torch.bfloat16)
-    optimiser = adamw(made, learning_rate=1e-4, weight_decay=0.0)
+    optimiser = adamw(made.parameters(), learning_rate=1e-4, weight_decay=0.0)
     for scale in [1.0] + [2**-9] * 16:  # each of the small ones would vanish beside 1 in bfloat16
         (made.weight.sum() * scale).backward()
     assert made.weight.grad is None
@@ -42,7 +42,7 @@ def test_gradients_of_micro_batches_add_up_in_fp32() -> None:
 def test_state_and_masters_go_to_tensors_and_back() -> None:
     first, second = network(torch.bfloat16), network(torch.bfloat16)
     second.weight.data.zero_()
-    optimisers = [adamw(made, learning_rate=1e-3, weight_decay=0.0) for made in (first, second)]
+    optimisers = [adamw(made.parameters(), learning_rate=1e-3, weight_decay=0.0) for made in (first, second)]
     step(first, optimisers[0], 1e-3)
     optimisers[1].restore({name: tensor.clone() for name, tensor in optimisers[0].tensors().items()})
     for made, optimiser in zip((first, second), optimisers, strict=True):
@@ -53,6 +53,6 @@ def test_state_and_masters_go_to_tensors_and_back() -> None:
 
 def test_fp32_weights_are_their_own_masters() -> None:
     made = network(torch.float32)
-    optimiser = adamw(made, learning_rate=1e-3, weight_decay=0.0)
+    optimiser = adamw(made.parameters(), learning_rate=1e-3, weight_decay=0.0)
     assert optimiser.masters == {}
     assert {id(p) for p in optimiser.parameters} == {id(p) for p in made.parameters()}
