@@ -34,6 +34,13 @@ class TrainingRefused(ConcordError):
     title = "This training run cannot start"
 
 
+class CheckpointUnmerged(ConcordError):
+    """A checkpoint holds an adapter without its base, which only training and scoring can read."""
+
+    status = 409
+    title = "This checkpoint is an adapter alone"
+
+
 def start_training_run(
     *,
     workspace: Workspace,
@@ -151,13 +158,16 @@ def estimate_of(
 def publish_checkpoint(*, checkpoint: Checkpoint, name: str) -> LanguageModel:
     """Make a checkpoint a language model that can sample, be trained on, or score; once published, the same one.
 
-    Raises `TrainingRefused` if its run has removed it.
+    Raises `TrainingRefused` if its run has removed it, and `CheckpointUnmerged` for an adapter without its base.
     """
     with transaction.atomic():
         locked = Checkpoint.objects.select_for_update(of=("self",)).select_related("run").get(pk=checkpoint.pk)
         if locked.language_model is not None:
             published: LanguageModel = locked.language_model
             return published
+        if (locked.folder / "adapter").is_dir() and not (locked.folder / "config.json").exists():
+            command = f"python -m training.algorithms.merge {locked.folder}"
+            raise CheckpointUnmerged(f"Publish the run's final checkpoint, or merge this one first: {command}")
         is_reward = locked.run.algorithm == Algorithm.REWARD
         model = generation.register_model(
             workspace=locked.run.workspace,

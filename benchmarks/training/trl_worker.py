@@ -1,7 +1,7 @@
 """TRL's trainers on rows of token ids, timed; runs with TRL's Python (`make bench-peers`).
 
 A job: {"trainer": a key of TRAINERS, "model": folder, "rows": path of a JSON list, "settings": fields of the trainer's
-configuration, "zero_head": whether a reward model starts with scores of 0, "result": path}. The rows are tokenised
+configuration, "adapter": folder of a LoRA adapter to train, or nothing, "result": path}. The rows are tokenised
 already, with the same tokens as on our side; nothing but the trainer's own work is in the times.
 """
 
@@ -16,6 +16,7 @@ from typing import Any
 import torch
 import transformers
 from datasets import Dataset, disable_progress_bars
+from peft import PeftModel
 from transformers import (
     AutoModelForCausalLM,
     AutoModelForSequenceClassification,
@@ -80,6 +81,12 @@ def build(job: Job, clock: Clock, folder: str) -> Any:
 
 
 def load_model(job: Job) -> Any:
+    """The model of a job, with the adapter that it names."""
+    model = load_whole_model(job)
+    return PeftModel.from_pretrained(model, job["adapter"], is_trainable=True) if job.get("adapter") else model
+
+
+def load_whole_model(job: Job) -> Any:
     """The model of a job in its precision; a reward model's head starts at zero, as ours does."""
     dtype = getattr(torch, job["dtype"])
     if job["trainer"] != "reward":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,13 @@ from annotation.pair_lines import PreferencePair
 from benchmarks.training.orders import PeerRows
 from benchmarks.training.workers import PEER_PYTHONS, Worker, worker
 from tests.training.algorithms import builders
+from training.algorithms.config import LoRAConfig
+from training.algorithms.models import load_language_model, reward_model_from, with_adapter
+from training.algorithms.weights import save_weights
 
 LENGTHS = {"max_prompt_tokens": 40, "max_completion_tokens": 16}
 NUM_STEPS = 4
+LORA: dict[str, Any] = {"rank": 4, "alpha": 8.0}
 LOSS_TOLERANCE, NORM_TOLERANCE = 1e-5, 1e-3
 
 
@@ -72,7 +77,16 @@ class Bench:
         values = [event["values"] for event in builders.events(directory, "step")]
         return Steps([one["loss"] for one in values], [one["grad_norm"] for one in values])
 
-    def trl(self, trainer: str, rows: Sequence[dict[str, Any]], **settings: Any) -> Steps:
+    def adapter(self, algorithm: str) -> str:
+        """The folder of the adapter that our trainer starts from with `LORA`."""
+        load = partial(reward_model_from, pad_id=0) if algorithm == "reward" else load_language_model
+        model = with_adapter(load(self.model), LoRAConfig(**LORA), base=self.model, seed=0)
+        save_weights(model, self.folder / "start", is_final=False)
+        return str(self.folder / "start" / "adapter")
+
+    def trl(
+        self, trainer: str, rows: Sequence[dict[str, Any]], *, adapter: str | None = None, **settings: Any
+    ) -> Steps:
         """TRL's steps: all rows in each, at once."""
         path = self.folder / f"rows-{len(list(self.folder.iterdir()))}.json"
         path.write_text(json.dumps(list(rows)))
@@ -87,7 +101,12 @@ class Bench:
             "bf16": False,
         }
         found = self.peer.do(
-            trainer=trainer, model=self.model, rows=str(path), dtype="float32", settings={**fixed, **settings}
+            trainer=trainer,
+            model=self.model,
+            adapter=adapter,
+            rows=str(path),
+            dtype="float32",
+            settings={**fixed, **settings},
         )
         return Steps(found["losses"], found["grad_norms"])
 

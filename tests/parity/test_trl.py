@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from benchmarks.training.orders import demonstration_rows, labelled_rows, pair_rows
-from tests.parity.conftest import LENGTHS, MANY, SHAPES, Bench, assert_same, pair
+from tests.parity.conftest import LENGTHS, LORA, MANY, SHAPES, Bench, assert_same, pair
 from tests.training.algorithms import builders
 from training.algorithms import models
 from training.algorithms.examples import LabelledReply
@@ -93,3 +93,21 @@ def test_orpo_takes_the_steps_of_trl_where_its_likelihood_counts_the_same_tokens
     only_bos = bench.rows(max_prompt_tokens=1).legacy(pairs)
     theirs = bench.trl("orpo", only_bos, beta=0.1)
     assert_same(bench.ours("orpo", pair_rows(pairs), odds_weight=0.1, max_prompt_tokens=1), theirs)
+
+
+@pytest.mark.parametrize("layout", ["trees", "padded"])
+def test_dpo_of_an_adapter_takes_the_steps_of_trl(bench: Bench, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if layout == "padded":
+        monkeypatch.setattr(models, "let_read_trees", lambda network: None)
+    theirs = bench.trl("dpo", bench.rows().dpo(MANY), adapter=bench.adapter("dpo"))
+    assert_same(bench.ours("dpo", pair_rows(MANY), lora=LORA), theirs)
+
+
+def test_a_reward_model_of_an_adapter_and_a_whole_head_takes_the_steps_of_trl(bench: Bench) -> None:
+    theirs = bench.trl("reward", bench.rows().reward(MANY), adapter=bench.adapter("reward"))
+    assert_same(bench.ours("reward", pair_rows(MANY), lora=LORA), theirs)
+
+
+def test_sft_of_an_adapter_takes_the_steps_of_trl(bench: Bench) -> None:
+    theirs = bench.trl("sft", bench.rows().sft(MANY), adapter=bench.adapter("sft"), completion_only_loss=True)
+    assert_same(bench.ours("sft", demonstration_rows(MANY), lora=LORA), theirs)

@@ -218,6 +218,18 @@ def test_a_name_that_is_taken_publishes_nothing(factory: Factory, finished: Call
     assert checkpoint.language_model is None
 
 
+def test_an_adapter_without_its_base_is_not_published_before_it_is_merged(
+    finished: Callable[[str], TrainingRun],
+) -> None:
+    checkpoint = finished("dpo").checkpoints.get()
+    (checkpoint.folder / "adapter").mkdir()
+    (checkpoint.folder / "config.json").rename(checkpoint.folder / "kept.json")
+    with pytest.raises(services.CheckpointUnmerged, match=rf"algorithms.merge {checkpoint.folder}$"):
+        services.publish_checkpoint(checkpoint=checkpoint, name="Published")
+    (checkpoint.folder / "kept.json").rename(checkpoint.folder / "config.json")
+    assert services.publish_checkpoint(checkpoint=checkpoint, name="Published").name == "Published"
+
+
 def test_a_checkpoint_whose_files_have_gone_is_refused(factory: Factory) -> None:
     checkpoint = factory.training_run(algorithm="dpo").checkpoints.get()
     with pytest.raises(ModelRefused, match="there is no folder"):
