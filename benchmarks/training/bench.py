@@ -84,15 +84,22 @@ class Bench:
         return {"dtype": self.dtype}
 
     def run_peer(
-        self, trainer: str, rows: Rows, settings: dict[str, Any], *, module: str = "trl_worker"
+        self,
+        trainer: str,
+        rows: Rows,
+        settings: dict[str, Any],
+        *,
+        module: str = "trl_worker",
+        adapter: Path | None = None,
     ) -> dict[str, Any]:
-        """One run of TRL's trainer."""
+        """One run of TRL's trainer, on all weights or on the adapter in a folder."""
         path = self.folder / f"rows-{next(self.numbers)}.json"
         path.write_text(json.dumps(rows))
         fixed = {"bf16": self.dtype == "bfloat16", "per_device_train_batch_size": self.batch_size}
         return self.peer(module).do(
             trainer=trainer,
             model=str(self.model),
+            adapter=adapter and str(adapter),
             rows=str(path),
             dtype=self.dtype,
             settings={**fixed, **settings},

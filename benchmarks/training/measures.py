@@ -27,6 +27,8 @@ from training.algorithms import config as our_config
 
 TRL_PPO_BEST: Final = "TRL 1.12, best"
 VLLM: Final = "ours with vLLM"
+TRL_PPO: Final = "TRL 1.12"
+ALL_WEIGHTS: Final = "ours, all weights"
 ONCE: Final[dict[str, Any]] = {"num_train_epochs": 1}
 BEST: Final[dict[str, Any]] = {**ONCE, "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}
 BEST_REFERENCE: Final[dict[str, Any]] = {**BEST, "precompute_ref_log_probs": True}
@@ -74,6 +76,24 @@ def equal_steps(bench: Bench, algorithm: str, pairs: Sequence[PreferencePair]) -
     ours = bench.run(algorithm, rows, same)
     theirs = bench.run_peer(algorithm, getattr(bench.rows, algorithm)(batch), settings)
     return difference(algorithm, ours, theirs)
+
+
+def lora(bench: Bench) -> Metrics:
+    """DPO of an adapter on every linear layer, against our DPO of all weights and TRL's of the same adapter."""
+    pairs = bench.texts.pairs[: bench.num_pairs]
+    rows, theirs = pair_rows(pairs), bench.rows.dpo(pairs)
+    adapter = save_adapter(bench.model, bench.folder / "adapter", dtype=bench.dtype)
+    measured = take_turns(
+        {
+            "ours": lambda: bench.run("dpo", rows, {**OURS, "lora": {}}),
+            ALL_WEIGHTS: lambda: bench.run("dpo", rows, OURS),
+            f"{TRL}, best": lambda: bench.run_peer("dpo", theirs, BEST_REFERENCE, adapter=adapter),
+        },
+        bench.rounds,
+    )
+    whole = {name: measured[name] for name in ("ours", ALL_WEIGHTS)}
+    peer = {name: runs for name, runs in measured.items() if name != ALL_WEIGHTS}
+    return speed("dpo_lora", "pairs", len(pairs), peer) | speed("dpo_lora_beside_full", "pairs", len(pairs), whole)
 
 
 def reward(bench: Bench) -> Metrics:
@@ -196,6 +216,16 @@ def vllm_speed(num_prompts: int, ours: list[dict[str, Any]], theirs: list[dict[s
     }
 
 
+def save_adapter(model: Path, folder: Path, *, dtype: str) -> Path:
+    """The folder of a fresh adapter with our default settings, as peft reads it."""
+    from training.algorithms.models import load_language_model, with_adapter
+    from training.algorithms.weights import save_weights
+
+    adapted = with_adapter(load_language_model(model, dtype=dtype), our_config.LoRAConfig(), base=str(model), seed=0)
+    save_weights(adapted, folder, is_final=False)
+    return folder / "adapter"
+
+
 def save_judge(model: Path, folder: Path) -> None:
     """A reward model with a random head on the model's own weights."""
     from torch import nn
@@ -212,6 +242,7 @@ def save_judge(model: Path, folder: Path) -> None:
 
 MEASURES: dict[str, Callable[[Bench], Metrics]] = {
     "dpo": dpo,
+    "lora": lora,
     "reward": reward,
     "rankings": rankings,
     "sft": sft,
