@@ -46,6 +46,7 @@ class Adapters:
         lora = LoraConfig(r=config.rank, lora_alpha=config.alpha, lora_dropout=config.dropout, target_modules=targets)
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="Already found a `peft_config`")  # a second adapter is meant
+            warnings.filterwarnings("ignore", message="fan_in_fan_out is set to")  # transposed layers, which peft sees
             torch.manual_seed(seed)
             inject_adapter_in_model(lora, self.network, adapter_name=name)
         self.network.requires_grad_(False).eval()
