@@ -21,7 +21,7 @@ from training.algorithms.weights import save_weights
 
 LENGTHS = {"max_prompt_tokens": 40, "max_completion_tokens": 16}
 NUM_STEPS = 4
-LORA: dict[str, Any] = {"rank": 4, "alpha": 8.0}
+LORA: dict[str, Any] = {"rank": 4, "alpha": 8}
 LOSS_TOLERANCE, NORM_TOLERANCE = 1e-5, 1e-3
 
 

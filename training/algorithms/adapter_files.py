@@ -56,7 +56,7 @@ def write_adapter(adapter: Adapter, folder: Path, *, head: nn.Linear | None) -> 
         target_modules=target_modules(network, config.target_modules),
         modules_to_save=None if head is None else ["score"],
         inference_mode=True,
-    ).save_pretrained(folder)
+    ).save_pretrained(str(folder))
     save_file(named_for_peft(trained_tensors(adapter, head)), folder / WEIGHTS)
 
 

@@ -71,13 +71,13 @@ class LoRAConfig:
     """Low-rank adapters: the initial model stays frozen, pairs of small matrices beside its layers are trained."""
 
     rank: int = 16  # columns of each pair of matrices
-    alpha: float = 32.0  # what an adapter adds is scaled by alpha / rank
+    alpha: int = 32  # what an adapter adds is scaled by alpha / rank
     dropout: float = 0.0  # of an adapter's input while it is trained; blurs ratios to a reference, and PPO refuses it
     target_modules: str = "all-linear"  # all linear layers below the head, or their last names: "q_proj, v_proj"
 
     def __post_init__(self) -> None:
         require(self.rank >= 1, f"lora.rank must be at least 1, got {self.rank}.")
-        require(self.alpha > 0, f"lora.alpha must be positive, got {self.alpha}.")
+        require(self.alpha >= 1, f"lora.alpha must be at least 1, got {self.alpha}.")
         require(0 <= self.dropout < 1, f"lora.dropout must lie in [0, 1), got {self.dropout}.")
         names = [name.strip() for name in self.target_modules.split(",")]
         require(

@@ -126,7 +126,7 @@ class RewardModel:
         """What training changes: the adapter and the whole head, or all weights."""
         if self.adapter is None:
             return dict(self.network.named_parameters())
-        return {**self.adapter.parameters, HEAD: self.head.weight}
+        return {**self.adapter.parameters, HEAD: cast(nn.Parameter, self.head.weight)}
 
 
 def backbone_of(network: PreTrainedModel, adapter: Adapter | None) -> Callable[..., Any]:

@@ -29,7 +29,7 @@ from training.algorithms.reference import content_hash
 from training.algorithms.session import Stopped
 
 WEIGHTS = "adapter_model.safetensors"
-LORA = {"rank": 4, "alpha": 8.0}
+LORA = {"rank": 4, "alpha": 8}
 LEARNING = {"lora": LORA, "learning_rate": 0.02, "num_epochs": 3}
 PPO = {"num_minibatches": 2, "num_critic_warmup": 1, "max_steps": 5}
 
@@ -219,7 +219,7 @@ def test_the_head_is_no_target() -> None:
     ("algorithm", "lora", "message"),
     [
         ("dpo", {"rank": 0}, r"lora\.rank must be at least 1"),
-        ("dpo", {"alpha": 0}, r"lora\.alpha must be positive"),
+        ("dpo", {"alpha": 0}, r"lora\.alpha must be at least 1"),
         ("dpo", {"dropout": 1}, r"lora\.dropout must lie in"),
         ("dpo", {"r": 8}, r"Unknown setting lora\.r; did you mean lora\.rank"),
         ("dpo", {"target_modules": "q_proj,,v_proj"}, r"lora\.target_modules must be all-linear or names"),
