@@ -134,7 +134,7 @@ def merge_folder(network: PreTrainedModel, folder: Path) -> None:
         for name, added in additions(network, tensors, scale(config)):
             weights[name].copy_(weights[name].float() + added.to(weights[name].device))
         if HEAD in tensors and HEAD in weights:
-            weights[HEAD].copy_(tensors[HEAD])
+            network.get_submodule("score").float().weight.copy_(tensors[HEAD])  # in fp32 as it was trained
 
 
 def merged_weights(adapter: Adapter) -> dict[str, Tensor]:
