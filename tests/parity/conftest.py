@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,15 +76,22 @@ class Bench:
         values = [event["values"] for event in builders.events(directory, "step")]
         return Steps([one["loss"] for one in values], [one["grad_norm"] for one in values])
 
+    @property
+    def start(self) -> Path:
+        """Where the adapter lies that both sides start from."""
+        return self.folder / "start"
+
     def adapter(self, algorithm: str) -> str:
         """The folder of the adapter that our trainer starts from with `LORA`."""
-        load = partial(reward_model_from, pad_id=0) if algorithm == "reward" else load_language_model
-        model = with_adapter(load(self.model), LoRAConfig(**LORA), base=self.model, seed=0)
-        save_weights(model, self.folder / "start", is_final=False)
-        return str(self.folder / "start" / "adapter")
+        start: dict[str, Any] = {"config": LoRAConfig(**LORA), "base": self.model, "seed": 0}
+        if algorithm == "reward":
+            save_weights(with_adapter(reward_model_from(self.model, pad_id=0), **start), self.start, is_final=False)
+        else:
+            save_weights(with_adapter(load_language_model(self.model), **start), self.start, is_final=False)
+        return str(self.start / "adapter")
 
     def trl(
-        self, trainer: str, rows: Sequence[dict[str, Any]], *, adapter: str | None = None, **settings: Any
+        self, trainer: str, rows: Sequence[dict[str, Any]], adapter: str | None = None, /, **settings: Any
     ) -> Steps:
         """TRL's steps: all rows in each, at once."""
         path = self.folder / f"rows-{len(list(self.folder.iterdir()))}.json"

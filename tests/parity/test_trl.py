@@ -99,15 +99,15 @@ def test_orpo_takes_the_steps_of_trl_where_its_likelihood_counts_the_same_tokens
 def test_dpo_of_an_adapter_takes_the_steps_of_trl(bench: Bench, layout: str, monkeypatch: pytest.MonkeyPatch) -> None:
     if layout == "padded":
         monkeypatch.setattr(models, "let_read_trees", lambda network: None)
-    theirs = bench.trl("dpo", bench.rows().dpo(MANY), adapter=bench.adapter("dpo"))
+    theirs = bench.trl("dpo", bench.rows().dpo(MANY), bench.adapter("dpo"))
     assert_same(bench.ours("dpo", pair_rows(MANY), lora=LORA), theirs)
 
 
 def test_a_reward_model_of_an_adapter_and_a_whole_head_takes_the_steps_of_trl(bench: Bench) -> None:
-    theirs = bench.trl("reward", bench.rows().reward(MANY), adapter=bench.adapter("reward"))
+    theirs = bench.trl("reward", bench.rows().reward(MANY), bench.adapter("reward"))
     assert_same(bench.ours("reward", pair_rows(MANY), lora=LORA), theirs)
 
 
 def test_sft_of_an_adapter_takes_the_steps_of_trl(bench: Bench) -> None:
-    theirs = bench.trl("sft", bench.rows().sft(MANY), adapter=bench.adapter("sft"), completion_only_loss=True)
+    theirs = bench.trl("sft", bench.rows().sft(MANY), bench.adapter("sft"), completion_only_loss=True)
     assert_same(bench.ours("sft", demonstration_rows(MANY), lora=LORA), theirs)

@@ -11,7 +11,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import torch
 from peft import LoraConfig, TaskType
@@ -134,7 +134,8 @@ def merge_folder(network: PreTrainedModel, folder: Path) -> None:
         for name, added in additions(network, tensors, scale(config)):
             weights[name].copy_(weights[name].float() + added.to(weights[name].device))
         if HEAD in tensors and HEAD in weights:
-            network.get_submodule("score").float().weight.copy_(tensors[HEAD])  # in fp32 as it was trained
+            head = cast(nn.Linear, network.get_submodule("score")).float()  # in fp32 as it was trained
+            head.weight.copy_(tensors[HEAD])
 
 
 def merged_weights(adapter: Adapter) -> dict[str, Tensor]:

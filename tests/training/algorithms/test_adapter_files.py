@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from transformers import (
     AutoModelForSequenceClassification,
     GPT2Config,
     GPT2LMHeadModel,
+    LlamaConfig,
     LlamaForCausalLM,
     PreTrainedModel,
 )
@@ -116,7 +118,7 @@ def test_bfloat16_merges_within_its_precision(tmp_path: Path) -> None:
 
 
 def test_a_network_with_tied_embeddings_merges_into_one(tmp_path: Path) -> None:
-    config = language_model().network.config
+    config = cast(LlamaConfig, language_model().network.config)
     config.tie_word_embeddings = True
     torch.manual_seed(0)
     LlamaForCausalLM(config).save_pretrained(tmp_path / "base")

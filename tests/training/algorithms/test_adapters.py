@@ -29,7 +29,7 @@ from training.algorithms.reference import content_hash
 from training.algorithms.session import Stopped
 
 WEIGHTS = "adapter_model.safetensors"
-LORA = {"rank": 4, "alpha": 8}
+LORA: dict[str, Any] = {"rank": 4, "alpha": 8}
 LEARNING = {"lora": LORA, "learning_rate": 0.02, "num_epochs": 3}
 PPO = {"num_minibatches": 2, "num_critic_warmup": 1, "max_steps": 5}
 
@@ -99,7 +99,7 @@ def test_switched_off_it_is_the_frozen_network_again_and_switched_on_the_policy(
 
 def test_what_adapts_a_network_adds_alpha_over_rank_times_b_times_a() -> None:
     model = adapted()
-    layer = model.network.get_submodule("model.layers.1.mlp.up_proj")
+    layer: Any = model.network.get_submodule("model.layers.1.mlp.up_proj")
     base, down, up = (part.weight.detach() for part in (layer.base_layer, layer.lora_A.default, layer.lora_B.default))
     hidden_ND = torch.randn(3, base.shape[1])
     torch.testing.assert_close(layer(hidden_ND), hidden_ND @ (base + 2.0 * up @ down).T)
