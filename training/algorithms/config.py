@@ -141,7 +141,7 @@ class CommonConfig:
         )
         require(
             self.sharding == "none" or self.lora is None,
-            "lora trains too little to be worth sharding: leave sharding out, or train all weights.",
+            "sharding is for runs that train all weights: with lora leave it out; num_devices may stay.",
         )
         require(self.dtype in DTYPES, f"dtype must be one of {', '.join(DTYPES)}, got {self.dtype!r}.")
 

@@ -233,6 +233,11 @@ def test_settings_that_make_no_sense_are_refused(algorithm: str, lora: Any, mess
         parse_config(algorithm, {"lora": lora})
 
 
+def test_weights_that_are_frozen_are_not_sharded() -> None:
+    with pytest.raises(InvalidConfiguration, match="sharding is for runs that train all weights"):
+        parse_config("dpo", {"lora": LORA, "num_devices": 2, "sharding": "fsdp2"})
+
+
 def test_a_fresh_model_has_nothing_to_adapt(tmp_path: Path) -> None:
     directory = order(tmp_path / "run", "sft", {"lora": {}})
     assert carry_out(directory) == 1
