@@ -66,20 +66,26 @@ def curve(directory: Path) -> list[float]:
     return [values[step][name] for step in sorted(values) for name in ("loss", "grad_norm")]
 
 
-@pytest.fixture(scope="module", params=["sft", "reward", "dpo", "kto"])
+@pytest.fixture(scope="module", params=["sft", "reward", "dpo", "kto", "reward lora", "dpo lora"])
 def shared_run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, str]:
     """An algorithm, a run of it in the usual layout, and the model that it started from."""
     folder = tmp_path_factory.mktemp("shared")
     start = saved_model(folder / "policy")
-    directory = order(folder / "run", request.param, SETTINGS, init_model=start)
+    directory = ordered(folder / "run", request.param, start)
     assert carry_out(directory) == 0
     return request.param, directory, start
+
+
+def ordered(folder: Path, name: str, start: str, **settings: object) -> Path:
+    """An order of an algorithm, of all weights or of an adapter."""
+    algorithm, _, lora = name.partition(" ")
+    return order(folder, algorithm, {**SETTINGS, **({"lora": {}} if lora else {}), **settings}, init_model=start)
 
 
 def again(tmp_path: Path, shared_run: tuple[str, Path, str], **settings: object) -> Path:
     """The same order once more."""
     algorithm, _, start = shared_run
-    return order(tmp_path / "run", algorithm, {**SETTINGS, **settings}, init_model=start)
+    return ordered(tmp_path / "run", algorithm, start, **settings)
 
 
 @pytest.mark.parametrize("change", [*LAYOUTS[1:], permuted], ids=lambda change: str(change.__name__))

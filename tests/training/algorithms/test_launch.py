@@ -52,9 +52,10 @@ def trained(tmp_path: Path) -> tuple[subprocess.Popen[str], Path, list[psutil.Pr
     return launcher, directory, members
 
 
-def test_two_processes_take_the_steps_of_one_and_share_the_reference(tmp_path: Path) -> None:
-    start = saved_model(tmp_path / "policy")
-    alone, together = (order(tmp_path / name, "dpo", SETTINGS, init_model=start) for name in ("alone", "together"))
+@pytest.mark.parametrize("parts", [{}, {"lora": {}}], ids=["all weights", "adapter"])
+def test_two_processes_take_the_steps_of_one_and_share_the_reference(tmp_path: Path, parts: dict[str, object]) -> None:
+    start, settings = saved_model(tmp_path / "policy"), {**SETTINGS, **parts}
+    alone, together = (order(tmp_path / name, "dpo", settings, init_model=start) for name in ("alone", "together"))
     assert carry_out(alone) == 0
     launcher = launch(together)
     _, said = launcher.communicate(timeout=SECONDS)
