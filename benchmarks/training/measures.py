@@ -27,7 +27,6 @@ from training.algorithms import config as our_config
 
 TRL_PPO_BEST: Final = "TRL 1.12, best"
 VLLM: Final = "ours with vLLM"
-TRL_PPO: Final = "TRL 1.12"
 ALL_WEIGHTS: Final = "ours, all weights"
 ONCE: Final[dict[str, Any]] = {"num_train_epochs": 1}
 BEST: Final[dict[str, Any]] = {**ONCE, "gradient_checkpointing": False, "train_sampling_strategy": "group_by_length"}

@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from training.algorithms.adapter_files import merged_weights
 from training.algorithms.config import PPOConfig
 from training.algorithms.failures import TrainingFailure
 from training.algorithms.models import LanguageModel
@@ -127,9 +128,10 @@ def write_weights(model: LanguageModel, folder: Path) -> None:
 
 
 def untied_weights(model: LanguageModel) -> dict[str, Tensor]:
-    """Every weight under its name, the head as a copy where it is the embedding."""
+    """Every weight under its name, an adapter merged into its base, the head as a copy where it is the embedding."""
     network = model.network
-    weights: dict[str, Tensor] = {name: weight.detach() for name, weight in network.state_dict().items()}
+    own: dict[str, Tensor] = network.state_dict() if model.adapter is None else merged_weights(model.adapter)
+    weights = {name: weight.detach() for name, weight in own.items()}
     head, embedding = (
         cast(Tensor, one.weight) for one in (network.get_output_embeddings(), network.get_input_embeddings())
     )

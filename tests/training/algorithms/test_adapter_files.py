@@ -36,6 +36,7 @@ from training.algorithms.models import (
     with_adapter,
 )
 from training.algorithms.scoring import completion_logps, score_completions
+from training.algorithms.vllm_sampler import write_weights
 from training.algorithms.weights import load_weights, save_weights
 
 IDS_1T = torch.arange(5, 15).unsqueeze(0)
@@ -139,6 +140,12 @@ def test_transposed_layers_merge_too(tmp_path: Path) -> None:
         save_weights(model, tmp_path / f"saved-{is_final}", is_final=is_final)
         loaded = load_language_model(tmp_path / f"saved-{is_final}")
         torch.testing.assert_close(logps(loaded), logps(model), atol=1e-4, rtol=0)
+
+
+def test_what_vllm_loads_to_sample_rollouts_is_merged(tmp_path: Path) -> None:
+    model = policy(Path(saved_model(tmp_path / "base")))
+    write_weights(model, tmp_path / "sampler")
+    torch.testing.assert_close(logps(load_language_model(tmp_path / "sampler")), logps(model), atol=1e-4, rtol=0)
 
 
 def test_checkpoints_of_adapters_score_like_whole_models(tmp_path: Path) -> None:
