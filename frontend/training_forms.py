@@ -38,6 +38,7 @@ OPTIMISER = (
 LENGTHS = ("max_prompt_tokens", "max_completion_tokens", "micro_batch_tokens", "groups_by_length", "dtype")
 MEASURING = ("eval_every", "eval_examples", "num_samples", "checkpoint_every", "log_every")
 FRESH = "fresh."
+ADAPTER = "lora"  # the switch, and the beginning of its settings' names
 HELD_OUT_JUDGE = "a second reward model, which only measures: the run alerts when it does not follow the score"
 
 
@@ -52,7 +53,7 @@ class TrainingForm(forms.Form):
     def __init__(self, *args: Any, user: User, algorithm: str, preset: Preset | None = None, **kwargs: Any) -> None:
         self.algorithm = algorithm
         self.settings = settings_of(algorithm)
-        values = flat(preset.fields) if preset else {one.name: one.default for one in self.settings}
+        values = {one.name: one.default for one in self.settings} | (flat(preset.fields) if preset else {})
         first = {one.name: initial_of(one, values[one.name]) for one in self.settings}
         kwargs["initial"] = {**first, **kwargs.get("initial", {})}
         super().__init__(*args, **kwargs)
@@ -109,14 +110,16 @@ class TrainingForm(forms.Form):
         """The settings by what they are about; those of the algorithm itself come first."""
         own = [one.name for one in self.settings if not one.is_common]
         grouped = {name for names in (OPTIMISER, LENGTHS, MEASURING) for name in names}
-        further = [one.name for one in self.settings if one.is_common and one.name not in grouped]
+        adapter = [one.name for one in self.settings if one.name.startswith(ADAPTER)]
+        further = [one.name for one in self.settings if one.is_common and one.name not in {*grouped, *adapter}]
         titles: Mapping[str, Iterable[str]] = {
             TrainingRun.Algorithm(self.algorithm).label: [
-                name for name in own if not name.startswith(FRESH) and name not in grouped
+                name for name in own if not name.startswith((FRESH, ADAPTER)) and name not in grouped
             ],
             "Optimiser": OPTIMISER,
             "Lengths and memory": LENGTHS,
             "Evaluations and checkpoints": [*MEASURING, *further],
+            "Adapter (LoRA), instead of all weights": adapter,
             "Fresh model, where the run starts from none": [name for name in own if name.startswith(FRESH)],
         }
         shown = {title: [name for name in names if name in self.fields] for title, names in titles.items()}

@@ -129,7 +129,7 @@ def improve(
 ) -> None:
     """The loop: rollouts and updates to the end or until stopped; leaves checkpoints and events."""
     largest = largest_pass([len(prompt) + config.max_completion_tokens for prompt in prompts], config)
-    for trained in (networks.policy.network, networks.critic.network):
+    for trained in dict.fromkeys((networks.policy.network, networks.critic.network)):  # with adapters it is one
         prepare(trained, config, num_tokens=largest, team=session.team, report=session.events.log)
     numbers = {"beta": config.beta}
     update = Update(networks=networks, config=config, report=session.events.log, numbers=numbers)

@@ -29,6 +29,9 @@ CHOICES: Final[Mapping[str, tuple[str, ...]]] = {  # of the texts that are one o
 }
 
 
+OPTIONAL: Final = ("lora",)  # parts of a configuration that may be null: in a form a switch before their fields
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setting:
     """One field of a configuration; a field of a nested one is named with a dot, as in `fresh.hidden_size`."""
@@ -48,18 +51,24 @@ def settings_of(algorithm: str) -> list[Setting]:
 
 
 def flat(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """`{"fresh": {"num_layers": 4}}` as `{"fresh.num_layers": 4}`."""
+    """`{"fresh": {"num_layers": 4}}` as `{"fresh.num_layers": 4}`; a part that may be null has a switch."""
     result: dict[str, Any] = {}
     for name, value in fields.items():
+        if name in OPTIONAL:
+            result[name] = value is not None
+            if value is None:
+                continue
         result |= {f"{name}.{part}": one for part, one in value.items()} if isinstance(value, dict) else {name: value}
     return result
 
 
 def nested(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The inverse of `flat`."""
-    result: dict[str, Any] = {}
+    """The inverse of `flat`; of a part that is switched off nothing is left but null."""
+    result: dict[str, Any] = {name: None for name in OPTIONAL if fields.get(name) is False}
     for name, value in fields.items():
         group, _, part = name.partition(".")
+        if name in OPTIONAL or (part and result.get(group, {}) is None):
+            continue
         if part:
             result.setdefault(group, {})[part] = value
         else:
@@ -93,6 +102,15 @@ def _settings(cls: type[Any], *, prefix: str) -> Iterator[Setting]:
     for field in dataclasses.fields(cls):
         hint, may_be_null = _without_null(hints[field.name])
         if dataclasses.is_dataclass(hint):
+            if may_be_null:
+                yield Setting(
+                    name=prefix + field.name,
+                    type=bool,
+                    default=False,
+                    meaning=_meaning(cls, field.name),
+                    may_be_null=False,
+                    is_common=not prefix and field.name in common,
+                )
             yield from _settings(typing.cast(type[Any], hint), prefix=f"{prefix}{field.name}.")
             continue
         yield Setting(

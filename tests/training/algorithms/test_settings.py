@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 import pytest
 
-from training.algorithms.config import CONFIGS, config_fields, parse_config
+from training.algorithms.config import CONFIGS, LoRAConfig, config_fields, parse_config
 from training.algorithms.settings import flat, nested, presets_of, settings_of
 
 
@@ -14,7 +16,8 @@ def test_every_setting_has_its_default_and_an_explanation(algorithm: str) -> Non
 
     settings = settings_of(algorithm)
 
-    assert {one.name: one.default for one in settings} == defaults
+    adapter = {f"lora.{name}": value for name, value in asdict(LoRAConfig()).items()}  # there, but switched off
+    assert {one.name: one.default for one in settings} == defaults | adapter
     assert all(one.meaning for one in settings)
 
 
@@ -50,3 +53,12 @@ def test_every_algorithm_has_a_preset_that_its_own_parser_reads(algorithm: str) 
         assert preset.about
         assert nested(flat(preset.fields)) == preset.fields
         assert config_fields(parse_config(algorithm, preset.fields)) == preset.fields
+
+
+def test_an_adapter_is_switched_on_by_a_field_of_its_own() -> None:
+    said = {one.name: one.default for one in settings_of("dpo")}
+
+    assert nested(said)["lora"] is None
+    assert parse_config("dpo", nested({**said, "lora": True, "lora.rank": 4})).lora == LoRAConfig(rank=4)
+    assert flat({"lora": None}) == {"lora": False}
+    assert flat({"lora": {"rank": 4}}) == {"lora": True, "lora.rank": 4}
