@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
+from accounts.models import User
 from core.models import Job
 from pipeline.models import ScheduleFiring
 from pipeline.schedules.steps import STEPS
@@ -26,6 +28,13 @@ class ShownStep:
     job: Job | None
     state: str  # "waiting", or as the classes of pipeline steps are called
     url: str
+
+
+def failures_for(user: User) -> QuerySet[ScheduleFiring]:
+    """Failed firings that somebody should look at: shown on top of the overview and of the list of schedules."""
+    rows = ScheduleFiring.objects.visible_to(user).unattended_failures()
+    found: QuerySet[ScheduleFiring] = rows.select_related("schedule").order_by("-finished_at")
+    return found
 
 
 def steps_of(firing: ScheduleFiring) -> list[ShownStep]:

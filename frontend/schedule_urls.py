@@ -16,6 +16,8 @@ urlpatterns = [
     path("<int:schedule_id>/pause/", schedules.pause_schedule, name="pause-schedule"),
     path("<int:schedule_id>/resume/", schedules.resume_schedule, name="resume-schedule"),
     path("<int:schedule_id>/run/", schedules.run_schedule, name="run-schedule"),
+    path("<int:schedule_id>/delete/", schedules.delete_schedule, name="delete-schedule"),
     path("firings/<int:firing_id>/", schedules.firing, name="firing"),
     path("firings/<int:firing_id>/cancel/", schedules.cancel_firing, name="cancel-firing"),
+    path("firings/<int:firing_id>/retry/", schedules.retry_firing, name="retry-firing"),
 ]

@@ -58,6 +58,7 @@ urlpatterns = [
     path("training/", training.training_runs, name="training-runs"),
     path("training/schedules/", include("frontend.schedule_urls")),
     path("training/", include("frontend.training_urls")),
+    path("training/sweeps/", include("frontend.sweep_urls")),
     path("training/<int:run_id>/", training.training_run, name="training-run"),
     path("training/<int:run_id>/state/", training.training_state, name="training-state"),
     path("training/<int:run_id>/metrics/", training.training_metrics, name="training-metrics"),

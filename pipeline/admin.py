@@ -3,7 +3,15 @@
 from django.contrib import admin
 
 from accounts.admin import RecordAdmin, RecordInline
-from pipeline.models import PipelineRun, PipelineStep, Round, ScheduleFiring, TrainingSchedule
+from pipeline.models import (
+    PipelineRun,
+    PipelineStep,
+    Round,
+    ScheduleFiring,
+    SweptRun,
+    TrainingSchedule,
+    TrainingSweep,
+)
 
 
 class StepInline(RecordInline):
@@ -78,3 +86,33 @@ class RoundAdmin(RecordAdmin):
     list_filter = ("status", "workspace")
     search_fields = ("campaign__name", "model__name")
     list_select_related = ("workspace", "model", "former", "campaign")
+
+
+class SweptRunInline(RecordInline):
+    """The runs of a sweep."""
+
+    model = SweptRun
+    fields = ("number", "values", "run")
+    readonly_fields = fields
+
+
+@admin.register(TrainingSweep)
+class TrainingSweepAdmin(RecordAdmin):
+    """Sweeps of training runs."""
+
+    list_display = ("id", "name", "workspace", "algorithm", "grid", "num_seeds", "created_at")
+    list_filter = ("algorithm", "workspace")
+    search_fields = ("name",)
+    list_select_related = ("workspace",)
+    editable = ("name",)
+    inlines = (SweptRunInline,)
+
+
+@admin.register(SweptRun)
+class SweptRunAdmin(RecordAdmin):
+    """Which run trained which point of a sweep."""
+
+    list_display = ("sweep", "number", "values", "run")
+    search_fields = ("sweep__name", "run__name")
+    list_select_related = ("sweep", "run")
+    is_deletable = False

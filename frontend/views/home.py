@@ -12,6 +12,7 @@ from annotation.models import Campaign, Dataset
 from evaluation.models import EvaluationRun
 from frontend import labeling
 from frontend.access import SignedInRequest, is_reader, signed_in
+from frontend.firing_steps import failures_for
 from generation.models import PromptSet, SamplingRun
 from pipeline.models import PipelineRun
 from training.models import TrainingRun
@@ -31,6 +32,7 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 def _latest(user: User) -> dict[str, Any]:
     rows = {
+        "failures": failures_for(user),
         "pipelines": PipelineRun.objects.visible_to(user).prefetch_related("steps"),
         "campaigns": Campaign.objects.visible_to(user).with_progress(),
         "datasets": Dataset.objects.visible_to(user),

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts import access
 from core.errors import ConcordError, NotFound
 from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
-from frontend.firing_steps import steps_of
+from frontend.firing_steps import failures_for, steps_of
 from frontend.schedule_forms import ScheduleForm, engineered_workspaces
 from pipeline.models import ScheduleFiring, TrainingSchedule
 from pipeline.schedules import dry_run, firings, services, timing
@@ -35,7 +35,8 @@ def schedules(request: SignedInRequest) -> HttpResponse:
         for one in found
     ]
     may_write = engineered_workspaces(request.user).exists()
-    return render(request, "frontend/schedules/list.html", {"schedules": rows, "may_write": may_write})
+    context = {"schedules": rows, "may_write": may_write, "failures": failures_for(request.user)}
+    return render(request, "frontend/schedules/list.html", context)
 
 
 @require_GET
@@ -161,16 +162,26 @@ def run_schedule(request: SignedInRequest, schedule_id: int) -> HttpResponse:
     return redirect("firing", firing.pk)
 
 
+@require_POST
+@signed_in
+def delete_schedule(request: SignedInRequest, schedule_id: int) -> HttpResponse:
+    """Remove it with its history; what it made stays."""
+    services.delete_schedule(schedule=_writable(request, schedule_id))
+    return redirect("schedules")
+
+
 @require_GET
 @signed_in
 def firing(request: SignedInRequest, firing_id: int) -> HttpResponse:
     """One firing with its steps and its decision; htmx gets the moving part alone."""
     found = _firing(request, firing_id)
+    is_failed = found.status == ScheduleFiring.Status.FAILED
     context = {
         "firing": found,
         "schedule": found.schedule,
         "steps": [] if found.status == ScheduleFiring.Status.SKIPPED else steps_of(found),
         "may_cancel": not found.has_ended and may_engineer(request.user, found.schedule.workspace),
+        "may_retry": is_failed and may_engineer(request.user, found.schedule.workspace),
     }
     name = "firing_state" if request.htmx else "firing"
     return render(request, f"frontend/schedules/{name}.html", context)
@@ -183,6 +194,16 @@ def cancel_firing(request: SignedInRequest, firing_id: int) -> HttpResponse:
     found = _firing(request, firing_id)
     access.require_engineer(request.user, found.schedule.workspace)
     firings.cancel(firing=found)
+    return redirect("firing", firing_id)
+
+
+@require_POST
+@signed_in
+def retry_firing(request: SignedInRequest, firing_id: int) -> HttpResponse:
+    """Go on with one that failed, from the step that failed."""
+    found = _firing(request, firing_id)
+    access.require_engineer(request.user, found.schedule.workspace)
+    firings.retry(firing=found)
     return redirect("firing", firing_id)
 
 

@@ -54,6 +54,12 @@ class ScheduleViewSet(ApiViewSet):
         services.change_schedule(schedule=schedule, name=wanted.pop("name"), plan=Plan(**wanted))
         return self.show(self.get_object())
 
+    @extend_schema(request=None, responses={204: None})
+    def destroy(self, request: Request, pk: int) -> Response:
+        """Remove it with its history; the models, runs and datasets that it made stay."""
+        services.delete_schedule(schedule=self._writable())
+        return Response(status=204)
+
     @extend_schema(request=None, responses=ScheduleSerializer)
     def pause(self, request: Request, pk: int) -> Response:
         """Fire no more by itself; a firing that runs goes on."""
@@ -109,4 +115,12 @@ class FiringViewSet(ApiViewSet):
         firing = self.get_object()
         access.require_engineer(self.user, firing.schedule.workspace)
         firings.cancel(firing=firing)
+        return self.show(self.get_object())
+
+    @extend_schema(request=None, responses=FiringSerializer)
+    def retry(self, request: Request, pk: int) -> Response:
+        """Go on with one that failed, from the step that failed."""
+        firing = self.get_object()
+        access.require_engineer(self.user, firing.schedule.workspace)
+        firings.retry(firing=firing)
         return self.show(self.get_object())

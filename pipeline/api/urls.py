@@ -7,9 +7,10 @@ from django.urls import path
 from accounts.api.viewsets import CANCEL, LIST, MANY, ONE
 from pipeline.api.round_views import RoundViewSet
 from pipeline.api.schedule_views import FiringViewSet, ScheduleViewSet
+from pipeline.api.sweep_views import SweepViewSet
 from pipeline.api.views import PipelineViewSet
 
-CHANGEABLE: dict[str, Any] = {**ONE, "put": "update"}
+CHANGEABLE: dict[str, Any] = {**ONE, "put": "update", "delete": "destroy"}
 
 urlpatterns = [
     path("pipelines", PipelineViewSet.as_view(MANY), name="api-pipelines"),
@@ -28,4 +29,8 @@ urlpatterns = [
     path("training-schedules/<int:schedule>/firings", FiringViewSet.as_view(LIST), name="api-firings"),
     path("schedule-firings/<int:pk>", FiringViewSet.as_view(ONE), name="api-firing"),
     path("schedule-firings/<int:pk>/cancel", FiringViewSet.as_view(CANCEL), name="api-cancel-firing"),
+    path("schedule-firings/<int:pk>/retry", FiringViewSet.as_view({"post": "retry"}), name="api-retry-firing"),
+    path("training-sweeps", SweepViewSet.as_view(MANY), name="api-sweeps"),
+    path("training-sweeps/<int:pk>", SweepViewSet.as_view(ONE), name="api-sweep"),
+    path("training-sweeps/<int:pk>/cancel", SweepViewSet.as_view(CANCEL), name="api-cancel-sweep"),
 ]

@@ -1,5 +1,7 @@
 """Schedules that retrain a model when enough is new, and each time that one of them fired."""
 
+from typing import Self
+
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
@@ -100,6 +102,11 @@ class FiringQuerySet(VisibleMixin):
     """Firings reach their workspace through their schedule."""
 
     workspace_path = "schedule__workspace"
+
+    def unattended_failures(self) -> Self:
+        """The last firing of each active schedule, where it failed: nobody tried again, paused it or fired it anew."""
+        begun = self.exclude(status="skipped").order_by("schedule", "-number").distinct("schedule")
+        return self.filter(pk__in=begun.values("pk"), status="failed", schedule__is_active=True)
 
 
 class ScheduleFiring(models.Model):

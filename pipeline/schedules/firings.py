@@ -68,11 +68,38 @@ def cancel(*, firing: ScheduleFiring) -> None:
         _end(locked, Status.CANCELLED)
 
 
+def retry(*, firing: ScheduleFiring) -> None:
+    """Go on with a failed firing from the step that failed, with a new job and the settings that it began with.
+
+    What earlier steps made is kept. Raises `IllegalTransition` unless it is the schedule's last one and failed.
+    """
+    with transaction.atomic():
+        schedule = TrainingSchedule.objects.select_for_update(of=("self",)).get(pk=firing.schedule_id)
+        locked = ScheduleFiring.objects.select_for_update(of=("self",)).get(pk=firing.pk)
+        if locked.status != Status.FAILED:
+            raise IllegalTransition(f"{locked} has not failed; there is nothing to try again.")
+        later = schedule.firings.filter(number__gt=locked.number).exclude(status=Status.SKIPPED).first()
+        if later is not None:
+            raise IllegalTransition(f"Firing {later.number} came after it; let the schedule fire anew instead.")
+        _forget_failed_job(locked)
+        locked.status, locked.error, locked.finished_at = Status.RUNNING, "", None
+        locked.save()
+        _advance(locked)
+
+
 def current_job(firing: ScheduleFiring) -> Job | None:
     """The job of the step that a firing has reached."""
     column = next((kind.column for kind in steps.STEPS if kind.step == firing.step), None)
     job: Job | None = getattr(firing, column) if column else None
     return job
+
+
+def _forget_failed_job(firing: ScheduleFiring) -> None:
+    """Let the step start another one; the failed job's own row and page stay."""
+    job = current_job(firing)
+    if job is not None and job.status in {Job.Status.FAILED, Job.Status.CANCELLED}:
+        column = next(kind.column for kind in steps.STEPS if kind.step == firing.step)
+        setattr(firing, column, None)
 
 
 def _is_news(schedule: TrainingSchedule, counted: Counted, running: ScheduleFiring | None) -> bool:

@@ -51,6 +51,20 @@ def resume(*, schedule: TrainingSchedule) -> None:
     _set_active(schedule, is_active=True)
 
 
+def delete_schedule(*, schedule: TrainingSchedule) -> None:
+    """Remove it with its history and its times; what its firings made stays.
+
+    Raises `IllegalTransition` while a firing runs.
+    """
+    with transaction.atomic():
+        locked = _locked(schedule)
+        running = locked.firings.filter(status=ScheduleFiring.Status.RUNNING).first()
+        if running is not None:
+            raise IllegalTransition(f"Firing {running.number} of {locked} is under way: cancel it first.")
+        locked.delete()
+        timing.forget(schedule.pk)
+
+
 def run_now(*, schedule: TrainingSchedule, user: User | None = None) -> ScheduleFiring:
     """Fire at once, paused or not and however little is new; recorded as skipped while another firing runs."""
     firing = firings.fire(schedule_id=schedule.pk, asked=ScheduleFiring.Trigger.HAND, user=user)

@@ -44,6 +44,7 @@ def everything(factory: Factory) -> None:
     factory.llm_evaluation()
     factory.pipeline()
     factory.firing()
+    factory.sweep()
     factory.marked_run()
     factory.sampling_failure()
     factory.guard_run()

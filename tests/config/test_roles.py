@@ -564,6 +564,17 @@ CASES = [
     Case("get", "api-firings", READ, path=of("schedule", "schedule")),
     Case("get", "api-firing", READ, path=of("firing")),
     Case("post", "api-cancel-firing", ENGINEERED_THERE, path=lambda w: {"pk": w.make.firing(status="running").pk}),
+    Case("delete", "api-schedule", "204 204 404 404 401", path=of("schedule")),
+    Case("post", "api-retry-firing", ENGINEERED_THERE, path=lambda w: {"pk": w.make.firing(status="failed").pk}),
+    Case("get", "api-sweeps", LISTED),
+    Case(
+        "post",
+        "api-sweeps",
+        "201 201 400 404 401",
+        body=lambda w: w.body(algorithm="dpo", grid={"beta": [0.1, 0.2]}, dataset=w.dataset.pk, init_model=w.model.pk),
+    ),
+    Case("get", "api-sweep", READ, path=of("sweep")),
+    Case("post", "api-cancel-sweep", ENGINEERED_THERE, path=lambda w: {"pk": w.make.sweep(status="queued").pk}),
 ]
 
 # What makes a row in each list that Bob and Charlie must not see. Tokens and workspaces have tests of their own.
@@ -581,6 +592,7 @@ LISTS = {
     "api-evaluations": "evaluation",
     "api-pipelines": "pipeline",
     "api-schedules": "schedule",
+    "api-sweeps": "sweep",
 }
 
 

@@ -13,9 +13,18 @@ from annotation.models import Dataset, JudgeCall
 from core.models import Device, DeviceWait, Job
 from evaluation.models import EvaluationResult, EvaluationRun, JudgedPair, PairCall
 from generation.models import Completion, LanguageModel
-from pipeline.models import PipelineRun, PipelineStep, Round, ScheduleFiring, TrainingSchedule
+from pipeline.models import (
+    PipelineRun,
+    PipelineStep,
+    Round,
+    ScheduleFiring,
+    SweptRun,
+    TrainingSchedule,
+    TrainingSweep,
+)
 from pipeline.schedules import plan, services
 from pipeline.schedules.plan import Plan
+from pipeline.sweeps.grid import Grid, points_of
 from tests.factory.annotation import Annotation
 from tests.factory.columns import STARTED_AT, job_columns
 from training.models import Checkpoint, DataReport, Metric, Retraining, SampleText, TrainingRun
@@ -236,6 +245,28 @@ class Runs(Annotation):
         return ScheduleFiring.objects.create(
             schedule=schedule, number=schedule.firings.count() + 1, status=status, **columns
         )
+
+    def sweep(
+        self,
+        name: str | None = None,
+        *,
+        grid: Grid | None = None,
+        status: str = Job.Status.FINISHED,
+        workspace: Workspace | None = None,
+        num_seeds: int = 1,
+    ) -> TrainingSweep:
+        """A sweep of DPO, over two betas unless told, whose runs are all in this state and as good as each other."""
+        workspace = workspace or self.workspace()
+        grid = grid or {"beta": [0.1, 0.2]}
+        columns = {"algorithm": "dpo", **self._training_inputs("dpo", workspace)}
+        name = name or self._name("sweep")
+        sweep = TrainingSweep.objects.create(workspace=workspace, name=name, grid=grid, num_seeds=num_seeds, **columns)
+        for number, point in enumerate(points_of("dpo", grid, config={}, num_seeds=num_seeds), start=1):
+            run = self.training_run(
+                f"{name} {number}", status=status, workspace=workspace, seed=point.seed, config=point.values, **columns
+            )
+            SweptRun.objects.create(sweep=sweep, number=number, run=run, values=point.values)
+        return sweep
 
     def _training_inputs(self, algorithm: str, workspace: Workspace) -> dict[str, Any]:
         if algorithm == TrainingRun.Algorithm.SFT:

@@ -172,3 +172,26 @@ def test_the_list_shows_state_next_time_and_last_firing(factory: Factory, browse
     assert "Model kept" in page
     assert "Paused" in page
     assert "not yet" in page
+
+
+def test_a_failure_stands_on_the_overview_until_somebody_tries_again(factory: Factory, browse: Browse) -> None:
+    schedule = walk.judged_schedule(factory)
+    firing = factory.firing(schedule, status="failed", error="No row is left.", finished_at=schedule.created_at)
+    dana = browse(factory.dana())
+    for path in ("/", "/training/schedules/"):
+        page = dana.get(path).content.decode()
+        assert f'href="/training/schedules/firings/{firing.pk}/"' in page
+        assert "No row is left." in page
+    assert "Try again" in dana.get(f"/training/schedules/firings/{firing.pk}/").content.decode()
+    assert browse(factory.bob()).post(f"/training/schedules/firings/{firing.pk}/retry/").status_code == 404
+    assert dana.post(f"/training/schedules/firings/{firing.pk}/retry/").status_code == 302
+    firing.refresh_from_db()
+    assert (firing.status, firing.step) == ("running", "freeze")
+    assert "No row is left." not in dana.get("/").content.decode()
+
+
+def test_a_schedule_is_deleted_from_its_page(factory: Factory, browse: Browse) -> None:
+    schedule = factory.schedule()
+    assert browse(factory.charlie()).post(f"/training/schedules/{schedule.pk}/delete/").status_code == 404
+    assert browse(factory.dana()).post(f"/training/schedules/{schedule.pk}/delete/").status_code == 302
+    assert not TrainingSchedule.objects.exists()

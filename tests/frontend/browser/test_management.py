@@ -66,6 +66,8 @@ def test_no_page_breaks_its_own_content_policy(factory: Factory, desk: Desk, sch
         f"/training/schedules/{firing.schedule_id}/",
         f"/training/schedules/{firing.schedule_id}/edit/",
         f"/training/schedules/firings/{firing.pk}/",
+        "/training/sweeps/new/",
+        f"/training/sweeps/{factory.sweep().pk}/",
         f"/evaluations/{factory.evaluation().pk}/",
         f"/sampling-runs/{factory.sampling_run().pk}/",
         f"/pipelines/{factory.pipeline().pk}/",

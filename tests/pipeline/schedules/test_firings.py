@@ -299,3 +299,63 @@ def test_the_database_refuses_a_promotion_without_grounds(
     firing = factory.firing()
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         ScheduleFiring.objects.filter(pk=firing.pk).update(**columns)
+
+
+# Trying again
+
+
+def failed_in_training(factory: Factory) -> ScheduleFiring:
+    firing = walk.fire(walk.judged_schedule(factory))
+    walk.freeze(firing)
+    firing = walk.go_on(firing)
+    assert firing.training_run is not None
+    TrainingRun.objects.filter(pk=firing.training_run.pk).update(status="failed", error="No memory.")
+    return walk.go_on(firing)
+
+
+def test_a_failed_firing_goes_on_from_the_step_that_failed(factory: Factory) -> None:
+    firing = failed_in_training(factory)
+    dataset, first_run = firing.dataset, firing.training_run
+    firings.retry(firing=firing)
+    firing.refresh_from_db()
+    assert (firing.status, firing.error, firing.finished_at, firing.dataset) == ("running", "", None, dataset)
+    assert firing.training_run != first_run
+    assert Dataset.objects.count() == 1
+    assert walk.to_the_end(firing).status == "promoted"
+
+
+def test_a_step_that_could_not_start_is_started_again(factory: Factory) -> None:
+    firing = walk.fire(walk.judged_schedule(factory))
+    walk.freeze(firing)
+    LanguageModel.objects.filter(pk=firing.baseline_id).update(kind="reward")
+    firing = walk.go_on(firing)
+    assert (firing.status, firing.training_run) == ("failed", None)
+    firings.retry(firing=firing)
+    firing.refresh_from_db()
+    assert (firing.status, "starts from a policy" in firing.error) == ("failed", True)
+    LanguageModel.objects.filter(pk=firing.baseline_id).update(kind="policy")
+    firings.retry(firing=firing)
+    firing.refresh_from_db()
+    assert (firing.status, firing.step) == ("running", "train")
+
+
+def test_only_the_last_firing_can_be_tried_again_and_only_if_it_failed(factory: Factory) -> None:
+    firing = failed_in_training(factory)
+    services.run_now(schedule=firing.schedule)
+    with pytest.raises(IllegalTransition, match="Firing 2 came after it"):
+        firings.retry(firing=firing)
+    with pytest.raises(IllegalTransition, match="has not failed"):
+        firings.retry(firing=firing.schedule.firings.get(number=2))
+
+
+def test_a_failure_is_unattended_until_somebody_does_something(factory: Factory) -> None:
+    firing = failed_in_training(factory)
+    found = ScheduleFiring.objects.unattended_failures
+    assert [row.pk for row in found()] == [firing.pk]
+    factory.firing(firing.schedule, status="skipped")
+    assert found().count() == 1
+    services.pause(schedule=firing.schedule)
+    assert not found()
+    services.resume(schedule=firing.schedule)
+    firings.retry(firing=firing)
+    assert not found()

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
+from django_celery_beat.models import PeriodicTask
 
 from core.errors import ConcordError, IllegalTransition
+from generation.models import LanguageModel
 from generation.services import NameTaken
-from pipeline.models import TrainingSchedule
+from pipeline.models import ScheduleFiring, TrainingSchedule
 from pipeline.schedules import services
 from pipeline.schedules.plan import plan_of
 from tests.factory import Factory
@@ -109,3 +111,20 @@ def test_the_database_refuses_what_the_services_refuse(factory: Factory, columns
     schedule = factory.schedule()
     with pytest.raises(IntegrityError, match=name), transaction.atomic():
         TrainingSchedule.objects.filter(pk=schedule.pk).update(**columns)
+
+
+def test_a_deleted_schedule_takes_its_times_and_history_and_leaves_what_it_made(factory: Factory) -> None:
+    schedule = factory.schedule(trigger="either", min_new_judgments=5)
+    firing = factory.firing(schedule)
+    assert PeriodicTask.objects.filter(name__startswith=f"training-schedule-{schedule.pk}-").count() == 2
+    services.delete_schedule(schedule=schedule)
+    assert not PeriodicTask.objects.filter(name__startswith=f"training-schedule-{schedule.pk}-")
+    assert not ScheduleFiring.objects.exists()
+    assert LanguageModel.objects.filter(pk=firing.candidate_id).exists()
+
+
+def test_a_schedule_with_a_running_firing_cannot_be_deleted(factory: Factory) -> None:
+    firing = factory.firing(status="running")
+    with pytest.raises(IllegalTransition, match="is under way: cancel it first"):
+        services.delete_schedule(schedule=firing.schedule)
+    assert TrainingSchedule.objects.exists()
