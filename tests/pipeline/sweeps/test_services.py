@@ -108,6 +108,6 @@ def test_the_command_queues_a_sweep(factory: Factory, capsys: pytest.CaptureFixt
     with pytest.raises(CommandError, match="There is no dataset with pk 0"):
         call_command("sweep", "nightly", *options, "--dataset", "0")
     with pytest.raises(
-        CommandError, match="This training run cannot start: At beta 0.1: dpo trains on a frozen dataset"
+        CommandError, match=r"This training run cannot start: At beta 0.1: dpo trains on a frozen dataset"
     ):
         call_command("sweep", "nightly", *options)
