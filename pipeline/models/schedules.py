@@ -105,7 +105,7 @@ class FiringQuerySet(VisibleMixin):
 
     def unattended_failures(self) -> Self:
         """The last firing of each active schedule, where it failed: nobody tried again, paused it or fired it anew."""
-        begun = self.exclude(status="skipped").order_by("schedule", "-number").distinct("schedule")
+        begun = self.exclude(status="skipped").order_by("schedule_id", "-number").distinct("schedule_id")
         return self.filter(pk__in=begun.values("pk"), status="failed", schedule__is_active=True)
 
 

@@ -51,13 +51,13 @@ def metric_names(outcomes: Iterable[Outcome]) -> list[str]:
 
 
 def points_by(outcomes: Sequence[Outcome], metric: str) -> list[PointResult]:
-    """The runs grouped by their point, in the order of the grid; the best is marked once there are two to compare."""
+    """The runs grouped by their point, in the order of the grid; the best is marked once two of them differ."""
     groups: dict[str, list[Outcome]] = {}
     for outcome in outcomes:
         groups.setdefault(repr(outcome.swept.values), []).append(outcome)
     points = [_point(group, metric) for group in groups.values()]
     means = [point.mean for point in points if point.mean is not None]
-    best = (min if is_lower_better(metric) else max)(means) if len(means) > 1 else None
+    best = (min if is_lower_better(metric) else max)(means) if len(set(means)) > 1 else None
     return [_marked(point, best) for point in points]
 
 

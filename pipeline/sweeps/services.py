@@ -43,8 +43,9 @@ def start_sweep(
     Raises `SweepRefused` naming what is wrong with the grid, `TrainingRefused` naming the point that cannot be trained.
     """
     points = checked_points(algorithm=algorithm, grid=grid, config=config, seed=seed, num_seeds=num_seeds, name=name)
-    inputs = {"dataset": dataset, "prompt_set": prompt_set, "init_model": init_model, "reward_model": reward_model}
-    if any(part is not None and part.workspace_id != workspace.pk for part in inputs.values()):  # type: ignore[attr-defined] # all of them have one
+    inputs: dict[str, Any] = {"dataset": dataset, "prompt_set": prompt_set}
+    inputs |= {"init_model": init_model, "reward_model": reward_model}
+    if any(part is not None and part.workspace_id != workspace.pk for part in inputs.values()):
         raise TrainingRefused("The dataset, the prompt set and the models must belong to the sweep's workspace.")
     with transaction.atomic():
         sweep = TrainingSweep.objects.create(

@@ -55,6 +55,11 @@ def test_of_a_loss_the_lowest_is_best(factory: Factory) -> None:
     assert not results.is_lower_better("held_out_accuracy")
 
 
+def test_none_is_best_among_equals(factory: Factory) -> None:
+    points = results.points_by(results.outcomes_of(factory.sweep()), "held_out_accuracy")
+    assert [(point.mean, point.is_best) for point in points] == [(0.75, False), (0.75, False)]
+
+
 def test_a_single_result_is_not_yet_the_best(factory: Factory) -> None:
     sweep = factory.sweep(status="queued")
     run = sweep.swept_runs.order_by("number")[0].run

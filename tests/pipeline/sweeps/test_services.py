@@ -18,7 +18,7 @@ GRID = {"beta": [0.1, 0.2], "learning_rate": [1e-5, 1e-4]}
 
 
 def start(factory: Factory, **changes: Any) -> TrainingSweep:
-    settings = {
+    settings: dict[str, Any] = {
         "workspace": factory.workspace(),
         "name": "betas",
         "algorithm": "dpo",
@@ -46,7 +46,7 @@ def test_each_point_is_an_ordinary_run_that_waits_in_the_queue(
     assert {(run.status, run.algorithm, run.config["batch_size"], run.created_by) for run in runs} == {
         ("queued", "dpo", 8, factory.dana())
     }
-    assert sweep.swept_runs.order_by("number").last().values == {"beta": 0.2, "learning_rate": 1e-4}
+    assert sweep.swept_runs.order_by("number")[7].values == {"beta": 0.2, "learning_rate": 1e-4}
     assert not sweep.has_ended
 
 
