@@ -27,11 +27,11 @@ def sent(factory: Factory, **changes: Any) -> dict[str, Any]:
 
 
 def test_readers_alone_see_the_pages(factory: Factory, browse: Browse, statuses: Statuses) -> None:
-    sweep = factory.sweep("betas")
+    sweep = factory.sweep("nightly sweep")
     assert statuses(f"/training/sweeps/{sweep.pk}/") == READERS_ONLY
     for path in ("", "new/"):  # Charlie has them too, of his own workspace
         assert statuses(f"/training/sweeps/{path}") == {**READERS_ONLY, "charlie": 200}
-    assert "betas" not in browse(factory.charlie()).get("/training/sweeps/").content.decode()
+    assert "nightly sweep" not in browse(factory.charlie()).get("/training/sweeps/").content.decode()
 
 
 def test_the_form_starts_a_sweep_and_leads_to_its_page(factory: Factory, browse: Browse) -> None:
