@@ -10,7 +10,7 @@ from annotation.models import Dataset
 from generation.models import LanguageModel, PromptSet
 from pipeline.models import TrainingSweep
 from pipeline.sweeps.grid import MAX_RUNS, MAX_SEEDS
-from pipeline.sweeps.results import Outcome, outcomes_of
+from pipeline.sweeps.results import outcomes_of
 from pipeline.sweeps.services import MAX_NAME
 from training.models import TrainingRun
 
@@ -61,7 +61,7 @@ class SweepListSerializer(serializers.ModelSerializer[TrainingSweep]):
         ]
 
 
-class SweptRunSerializer(serializers.Serializer[Outcome]):
+class SweptRunSerializer(serializers.Serializer[Any]):
     """A run of a sweep and what it has reached."""
 
     number = serializers.IntegerField(source="swept.number")
