@@ -327,13 +327,15 @@ def test_a_failed_firing_goes_on_from_the_step_that_failed(factory: Factory) -> 
 def test_a_step_that_could_not_start_is_started_again(factory: Factory) -> None:
     firing = walk.fire(walk.judged_schedule(factory))
     walk.freeze(firing)
-    LanguageModel.objects.filter(pk=firing.baseline_id).update(kind="reward")
+    assert firing.baseline is not None
+    current = LanguageModel.objects.filter(pk=firing.baseline.pk)
+    current.update(kind="reward")
     firing = walk.go_on(firing)
     assert (firing.status, firing.training_run) == ("failed", None)
     firings.retry(firing=firing)
     firing.refresh_from_db()
     assert (firing.status, "starts from a policy" in firing.error) == ("failed", True)
-    LanguageModel.objects.filter(pk=firing.baseline_id).update(kind="policy")
+    current.update(kind="policy")
     firings.retry(firing=firing)
     firing.refresh_from_db()
     assert (firing.status, firing.step) == ("running", "train")

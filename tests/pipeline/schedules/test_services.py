@@ -120,7 +120,8 @@ def test_a_deleted_schedule_takes_its_times_and_history_and_leaves_what_it_made(
     services.delete_schedule(schedule=schedule)
     assert not PeriodicTask.objects.filter(name__startswith=f"training-schedule-{schedule.pk}-")
     assert not ScheduleFiring.objects.exists()
-    assert LanguageModel.objects.filter(pk=firing.candidate_id).exists()
+    assert firing.candidate is not None
+    assert LanguageModel.objects.filter(pk=firing.candidate.pk).exists()
 
 
 def test_a_schedule_with_a_running_firing_cannot_be_deleted(factory: Factory) -> None:
