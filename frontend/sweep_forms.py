@@ -12,12 +12,14 @@ from accounts.models import User, Workspace
 from annotation.models import Dataset
 from core.errors import ConcordError
 from core.models import Job
-from frontend.schedule_forms import ObjectTextField, engineered_workspaces, trainable_models, whole_number
+from frontend.access import engineered_workspaces
+from frontend.schedule_forms import ObjectTextField, trainable_models, whole_number
 from generation.models import LanguageModel, PromptSet
 from pipeline.sweeps.grid import MAX_SEEDS, grid_from, numeric_settings
 from pipeline.sweeps.services import MAX_NAME
+from training.algorithms.config import config_fields
 from training.models import TrainingRun
-from training.services import complete_config
+from training.services import checked_config
 
 Algorithm = TrainingRun.Algorithm
 INPUTS = ("dataset", "prompt_set", "init_model", "reward_model")
@@ -105,7 +107,7 @@ class SweepForm(forms.Form):
 
 def _as_in(run: TrainingRun) -> dict[str, Any]:
     """The inputs of a run, and where its settings differ from the defaults."""
-    defaults = complete_config(run.algorithm, {})
+    defaults = config_fields(checked_config(run.algorithm, {}))
     config = {name: value for name, value in run.config.items() if value != defaults.get(name)}
     rows = {name: getattr(run, f"{name}_id") for name in INPUTS}
     return {**rows, "name": f"{run.name} sweep"[:MAX_NAME], "algorithm": run.algorithm, "seed": run.seed} | {

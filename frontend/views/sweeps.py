@@ -9,8 +9,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from accounts import access
 from core.errors import ConcordError, NotFound
-from frontend.access import SignedInRequest, is_reader, may_engineer, signed_in
-from frontend.schedule_forms import engineered_workspaces
+from frontend.access import SignedInRequest, engineered_workspaces, is_reader, may_engineer, signed_in
 from frontend.sweep_forms import INPUTS, SweepForm
 from frontend.sweep_plot import plot_of
 from pipeline.models import TrainingSweep

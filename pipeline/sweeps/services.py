@@ -81,7 +81,7 @@ def checked_points(
         raise SweepRefused(f"seed must lie in 0–{MAX_SEED - num_seeds}, got {seed}.")
     for point in points:
         with _named(point):
-            training.complete_config(algorithm, config_at(config, point.values))
+            training.checked_config(algorithm, config_at(config, point.values))
     return points
 
 
