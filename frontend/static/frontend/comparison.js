@@ -3,17 +3,26 @@
 import { grouped, titleOf } from "./curve_groups.js";
 import { curve, figureIn, layout, line, PLOT, points, settings } from "./curve_lines.js";
 
+const POLL_MS = 5000;
 const HELD_OUT = /^held_out_/;
 const root = document.getElementById("curves");
 const wanted = settings(() => draw());
 let runs = [];
 
 async function load() {
-  const reply = await fetch(root.dataset.url, { headers: { Accept: "application/json" } });
-  if (!reply.ok) return;
-  ({ runs } = await reply.json());
-  for (const run of runs) run.name = run.name.replaceAll("<", "&lt;"); // Plotly reads tags in names
-  draw();
+  let isMoving = true;
+  try {
+    const reply = await fetch(root.dataset.url, { headers: { Accept: "application/json" } });
+    if (reply.ok) {
+      ({ runs } = await reply.json());
+      for (const run of runs) run.name = run.name.replaceAll("<", "&lt;"); // Plotly reads tags in names
+      draw();
+      isMoving = runs.some((run) => !run.has_ended);
+    } else if (reply.status < 500) return;
+  } catch {
+    // no connection: the next poll tries again
+  }
+  if (isMoving) setTimeout(load, POLL_MS);
 }
 
 function draw() {

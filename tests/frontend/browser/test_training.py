@@ -81,3 +81,17 @@ def test_two_runs_are_drawn_over_one_another(factory: Factory, desk: Desk) -> No
     expect(page.locator('.curve[data-name="loss"] .scatterlayer .trace')).to_have_count(2)
     expect(page.locator('.curve[data-name="accuracy"] .scatterlayer .trace')).to_have_count(4)  # held-out ones too
     assert desk.complaints == []
+
+
+def test_a_run_that_is_compared_while_it_goes_on_is_drawn_on(factory: Factory, desk: Desk) -> None:
+    runs = [factory.training_run("One"), factory.training_run("Two", status="running", num_steps=3)]
+    desk.sign_in(factory.alice())
+    desk.open(f"/training/compare/?run={runs[0].pk}&run={runs[1].pk}")
+    kl = desk.page.locator('.curve[data-name="kl"]')
+    expect(desk.page.locator('.curve[data-name="loss"] .scatterlayer .trace')).to_have_count(2)
+    expect(kl).to_have_count(0)
+
+    runs[1].metrics.filter(kind="step").update(values={"loss": 1.0, "kl": 0.5})
+
+    expect(kl).to_have_count(1, timeout=15_000)
+    assert desk.complaints == []
