@@ -32,7 +32,7 @@ def test_a_night_ends_with_a_decision_on_real_figures(
     app.tasks[rung.task](*[schedule.pk])
 
     while ScheduleFiring.objects.filter(status="running").exists():
-        assert finish_jobs() == 1
+        assert finish_jobs() >= 1  # the report on the data is a job of its own beside the training run
         tasks.advance_firings()
 
     firing = schedule.firings.get()

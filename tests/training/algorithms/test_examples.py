@@ -126,7 +126,7 @@ def test_a_rejected_reply_may_be_silence(tmp_path: Path) -> None:
 
 
 def test_data_without_training_rows_a_column_or_a_table_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="no row whose split is train"):
+    with pytest.raises(DataError, match="0 of the 2 rows at least whose split is train"):
         read_prompts(written(tmp_path, [{**row, "split": "held_out"} for row in rows("ppo")]))
     with pytest.raises(DataError, match="completion"):
         read_demonstrations(written(tmp_path, rows("ppo")))
