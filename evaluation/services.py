@@ -51,20 +51,11 @@ def start_evaluation(
     disagree count as, and defaults to the version's own policy. With `uses_managed_server` a vLLM server runs for as
     long as the judge is asked. Raises `ServingRefused` if the judge has no weights that one could be started for.
     """
-    if not subjects:
-        raise EvaluationRefused("Name at least one model to evaluate.")
     if not 0 <= seed <= MAX_SEED:
         raise EvaluationRefused(f"seed must lie in 0–{MAX_SEED}, got {seed}.")
     if kind == Kind.WIN_RATE:
         judge = judge or (judge_version.judge if judge_version else None)
-        _check_win_rate(subjects, baseline, sampling_run, judge)
-        _check_best_of(baseline, sampling_run, scoring_run)
-    elif scoring_run is not None:
-        raise EvaluationRefused("scoring_run chooses the best replies of a win rate's baseline; leave it out here.")
-    elif kind == Kind.PREFERENCE_ACCURACY:
-        _check_preference_accuracy(subjects, baseline, dataset)
-    else:
-        raise EvaluationRefused(f"kind must be one of {', '.join(Kind.values)}, got {kind!r}.")
+    _check_kind(kind, subjects, baseline, sampling_run, scoring_run, judge, dataset)
     parts = (*subjects, baseline, sampling_run, judge, dataset)
     if any(part is not None and part.workspace_id != workspace.pk for part in parts):
         raise EvaluationRefused("Everything evaluated must belong to the evaluation's workspace.")
@@ -90,6 +81,29 @@ def start_evaluation(
         run.subjects.set(subjects)
         jobs.enqueue(run)
     return run
+
+
+def _check_kind(
+    kind: str,
+    subjects: Sequence[LanguageModel],
+    baseline: LanguageModel | None,
+    sampling_run: SamplingRun | None,
+    scoring_run: ScoringRun | None,
+    judge: Annotator | None,
+    dataset: Dataset | None,
+) -> None:
+    """Raise `EvaluationRefused` for a part that this kind of evaluation lacks, or has no use for."""
+    if not subjects:
+        raise EvaluationRefused("Name at least one model to evaluate.")
+    if kind == Kind.WIN_RATE:
+        _check_win_rate(subjects, baseline, sampling_run, judge)
+        _check_best_of(baseline, sampling_run, scoring_run)
+    elif scoring_run is not None:
+        raise EvaluationRefused("scoring_run chooses the best replies of a win rate's baseline; leave it out here.")
+    elif kind == Kind.PREFERENCE_ACCURACY:
+        _check_preference_accuracy(subjects, baseline, dataset)
+    else:
+        raise EvaluationRefused(f"kind must be one of {', '.join(Kind.values)}, got {kind!r}.")
 
 
 def check_comparing_judge(judge: Annotator, *, uses_managed_server: bool = False) -> None:

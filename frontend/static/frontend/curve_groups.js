@@ -4,7 +4,7 @@ export const GROUPS = [
   { title: "Loss and accuracy", figures: [["loss"], ["policy_loss"], ["value_loss"], ["accuracy"], ["token_accuracy"], ["exact"]] },
   {
     title: "Margins and rewards",
-    figures: [["margin"], ["chosen_reward", "rejected_reward"], ["chosen_score", "rejected_score"], ["score"], ["judge_score"], ["mean_score"], ["score_variance"], ["score_deviation", "judge_deviation"]],
+    figures: [["margin"], ["chosen_reward", "rejected_reward"], ["chosen_score", "rejected_score"], ["score"], ["judge_score"], ["score_deviation", "judge_deviation"]],
   },
   {
     title: "Log-probabilities",
@@ -22,10 +22,7 @@ export const GROUPS = [
   },
   {
     title: "Reward ensemble",
-    figures: [
-      ["judge_score"], ["mean_score"], ["score_variance"], ["variance"], ["variance_where_right"], ["variance_where_wrong"], ["error_auroc"],
-      ["score_deviation"], ["judge_deviation"],
-    ],
+    figures: [["mean_score"], ["score_variance"], ["variance"], ["variance_where_right"], ["variance_where_wrong"], ["error_auroc"]],
     about:
       "Variance is how far the members of the ensemble lie apart. The error AUROC says how often they disagree more on a pair that they get wrong than on one that they get right: " +
       "0.5 tells nothing. A judge's score is that of the members that only watch: where the score rises and it does not, the reward is optimised beyond what it knows.",
